@@ -1,0 +1,202 @@
+/**
+ * A channel: messages and flow-controlled streams over one byte stream, the same code on both sides.
+ *
+ * Output is pulled: whoever owns the transport calls `nextOutput` while the transport takes more, so nothing
+ * piles up behind a slow one. Messages go first, then the streams in turn, one piece each.
+ */
+
+import {
+  decodeJson,
+  decodeOffset,
+  encodeFrame,
+  encodeJson,
+  encodeOffset,
+  type Frame,
+  FrameReader,
+  FrameType,
+} from "./frame.ts";
+import { MAX_MESSAGE_PAYLOAD, MAX_STREAMS } from "./limits.ts";
+import { ProtocolError } from "./protocol-error.ts";
+import { type IncomingHandlers, IncomingStream, OutgoingStream } from "./stream.ts";
+import { SyncSearch, syncOpening } from "./synchroniser.ts";
+
+export interface ChannelHandlers {
+  /** a message came, not yet validated */
+  readonly onMessage: (value: unknown) => void;
+  /** both sides have found a common start; what was queued may go out */
+  readonly onSynchronised: () => void;
+  /** there is output to pull */
+  readonly onOutput: () => void;
+}
+
+export class Channel {
+  readonly #handlers: ChannelHandlers;
+  #search: SyncSearch;
+  #synchronised = false;
+  #reader = new FrameReader();
+  #urgent: Uint8Array[] = [];
+  readonly #outgoing = new Map<number, OutgoingStream>();
+  readonly #incoming = new Map<number, IncomingStream>();
+
+  constructor(handlers: ChannelHandlers) {
+    this.#handlers = handlers;
+    this.#search = new SyncSearch();
+  }
+
+  /** Host: opens a conversation on a new connection. @param nonce 16 random bytes */
+  open(nonce: Uint8Array): void {
+    this.lost();
+    const opening = syncOpening(nonce);
+    this.#search = new SyncSearch(opening);
+    this.#urgent.push(opening);
+    this.#handlers.onOutput();
+  }
+
+  /** The connection is gone: streams wait where they are, messages that were not sent are dropped. */
+  lost(): void {
+    this.#synchronised = false;
+    this.#search = new SyncSearch();
+    this.#reader = new FrameReader();
+    this.#urgent = [];
+    for (const stream of this.#outgoing.values()) stream.pause();
+  }
+
+  get synchronised(): boolean {
+    return this.#synchronised;
+  }
+
+  /** Queues a message. @throws ProtocolError `BAD_MESSAGE` for one that is too long */
+  send(message: unknown): void {
+    const payload = encodeJson(message);
+    if (payload.length > MAX_MESSAGE_PAYLOAD) {
+      throw new ProtocolError(
+        "BAD_MESSAGE",
+        `message of ${payload.length} bytes, at most ${MAX_MESSAGE_PAYLOAD}`,
+      );
+    }
+    this.#sendFrame(FrameType.MESSAGE, 0, payload);
+  }
+
+  /** @throws ProtocolError `BAD_STREAM` when the number is taken or there are too many */
+  openOutgoing(id: number): OutgoingStream {
+    claim(this.#outgoing, id);
+    const stream = new OutgoingStream(id, () => this.#handlers.onOutput());
+    this.#outgoing.set(id, stream);
+    return stream;
+  }
+
+  /** @throws ProtocolError `BAD_STREAM` when the number is taken or there are too many */
+  openIncoming(id: number, handlers: IncomingHandlers, offset = 0): IncomingStream {
+    claim(this.#incoming, id);
+    const sendCredit = (consumed: number) =>
+      this.#sendFrame(FrameType.CREDIT, id, encodeOffset(consumed));
+    const stream = new IncomingStream({ id, offset, handlers, sendCredit });
+    this.#incoming.set(id, stream);
+    return stream;
+  }
+
+  /** Asks the peer to send an incoming stream on from where this side stands; after a synchronisation only. */
+  resumeIncoming(stream: IncomingStream): void {
+    this.#sendFrame(FrameType.RESUME, stream.id, encodeOffset(stream.received));
+  }
+
+  /** This side wants no more of an incoming stream. */
+  resetIncoming(id: number): void {
+    if (this.#incoming.delete(id)) this.#sendFrame(FrameType.RESET, id, new Uint8Array(0));
+  }
+
+  /** Forgets an outgoing stream without a word. */
+  dropOutgoing(id: number): void {
+    const stream = this.#outgoing.get(id);
+    this.#outgoing.delete(id);
+    stream?.close();
+  }
+
+  /** The next bytes for the transport, or nothing. */
+  nextOutput(): Uint8Array | undefined {
+    const first = this.#urgent.shift();
+    if (first !== undefined) return first;
+    if (!this.#synchronised) return undefined;
+    for (const [id, stream] of this.#outgoing) {
+      const piece = stream.next();
+      if (piece === undefined) continue;
+      // back of the queue: the other streams come first next time
+      this.#outgoing.delete(id);
+      this.#outgoing.set(id, stream);
+      return piece instanceof Uint8Array
+        ? encodeFrame(FrameType.DATA, id, piece)
+        : encodeFrame(FrameType.END, id, encodeOffset(piece.end));
+    }
+    return undefined;
+  }
+
+  /** Takes bytes from the transport. @throws ProtocolError when the peer breaks the protocol */
+  receive(piece: Uint8Array): void {
+    let rest = piece;
+    if (!this.#synchronised) {
+      const found = this.#search.search(piece);
+      if (found === undefined) return;
+      this.#synchronise(found.opening);
+      rest = found.rest;
+    }
+    for (const frame of this.#reader.read(rest)) this.#dispatch(frame);
+  }
+
+  #synchronise(opening: Uint8Array): void {
+    const answering = this.#search.answering;
+    this.#synchronised = true;
+    if (answering) this.#urgent.unshift(opening);
+    this.#handlers.onSynchronised();
+    this.#handlers.onOutput();
+  }
+
+  #dispatch(frame: Frame): void {
+    const { type, stream, payload } = frame;
+    switch (type) {
+      case FrameType.MESSAGE:
+        this.#handlers.onMessage(decodeJson(payload));
+        break;
+      case FrameType.DATA:
+        // a stream that this side has reset may still have bytes on their way
+        this.#incoming.get(stream)?.data(payload);
+        break;
+      case FrameType.END:
+        this.#end(stream, decodeOffset(payload));
+        break;
+      case FrameType.CREDIT:
+        this.#outgoing.get(stream)?.credit(decodeOffset(payload));
+        break;
+      case FrameType.RESUME:
+        this.#resume(stream, decodeOffset(payload));
+        break;
+      case FrameType.RESET:
+        this.dropOutgoing(stream);
+        break;
+    }
+  }
+
+  #end(id: number, length: number): void {
+    const stream = this.#incoming.get(id);
+    if (stream === undefined) return;
+    stream.end(length);
+    this.resetIncoming(id);
+  }
+
+  #resume(id: number, offset: number): void {
+    const stream = this.#outgoing.get(id);
+    // the stream was closed while the peer was away: say so with an empty end
+    if (stream === undefined) this.#sendFrame(FrameType.END, id, encodeOffset(offset));
+    else stream.resume(offset);
+  }
+
+  #sendFrame(type: FrameType, stream: number, payload: Uint8Array): void {
+    this.#urgent.push(encodeFrame(type, stream, payload));
+    this.#handlers.onOutput();
+  }
+}
+
+function claim(streams: ReadonlyMap<number, unknown>, id: number): void {
+  if (streams.has(id)) throw new ProtocolError("BAD_STREAM", `stream ${id} is open already`);
+  if (streams.size >= MAX_STREAMS)
+    throw new ProtocolError("BAD_STREAM", `more than ${MAX_STREAMS} streams`);
+}

@@ -1,0 +1,147 @@
+/** What a container and its processes are made of: the OCI runtime-spec's terms, cut to what a guest applies. */
+
+import {
+  array,
+  boolean,
+  type Infer,
+  integer,
+  object,
+  oneOf,
+  optional,
+  record,
+  string,
+  union,
+} from "./schema.ts";
+
+const uint32 = integer(0, 0xffff_ffff);
+const limit = integer(-1);
+
+/** Limits; each becomes a cgroup v2 file in the guest. `-1` is "no limit" where a limit is meant. */
+export const resources = object({
+  /** memory, in `bytes` */
+  memory: optional(limit),
+  /** memory that is kept in spite of pressure, in `bytes` */
+  memoryReservation: optional(limit),
+  /** memory plus swap, in `bytes` (Docker's --memory-swap) */
+  memorySwap: optional(limit),
+  /** CPU time per period, in `microseconds` */
+  cpuQuota: optional(limit),
+  /** CPU period, in `microseconds` */
+  cpuPeriod: optional(integer(1000, 1_000_000)),
+  /** relative CPU weight, Docker's scale of 2 to 262144 */
+  cpuShares: optional(integer(0, 262_144)),
+  /** CPUs that may be used, as a list such as `0-2,4` */
+  cpusetCpus: optional(string),
+  /** memory nodes that may be used, as a list */
+  cpusetMems: optional(string),
+  /** most processes and threads */
+  pids: optional(limit),
+});
+export type Resources = Infer<typeof resources>;
+
+export const rlimit = object({
+  /** name in lower case without `RLIMIT_`, such as `nofile` */
+  name: string,
+  soft: limit,
+  hard: limit,
+});
+export type Rlimit = Infer<typeof rlimit>;
+
+export const terminalSize = object({
+  rows: integer(0, 0xffff),
+  columns: integer(0, 0xffff),
+});
+export type TerminalSize = Infer<typeof terminalSize>;
+
+/** How a process is connected; the host chooses the stream numbers. */
+export const stdio = object({
+  /** stream from host to guest; absent: the process reads end of file */
+  stdin: optional(uint32),
+  /** stream from guest to host; with a terminal it carries all output */
+  stdout: optional(uint32),
+  stderr: optional(uint32),
+});
+export type Stdio = Infer<typeof stdio>;
+
+/** A process in a container: its first, or one brought in by exec. */
+export const processSpec = object({
+  /** program and arguments, at least one */
+  args: array(string),
+  /** `NAME=value`, in order */
+  env: array(string),
+  /** working directory; made when missing, as Docker does */
+  cwd: string,
+  /** `user[:group]`, names or numbers, resolved against the image; empty: root */
+  user: string,
+  /** more groups, names or numbers */
+  additionalGroups: array(string),
+  /** initial size of the controlling terminal; absent: no terminal */
+  terminal: optional(terminalSize),
+  /** capabilities on top of Docker's default set, such as `NET_ADMIN` or `ALL` */
+  capAdd: array(string),
+  /** capabilities taken from Docker's default set */
+  capDrop: array(string),
+  /** every capability, no seccomp filter, no masked paths */
+  privileged: boolean,
+  noNewPrivileges: boolean,
+  /** `default`, `unconfined`, or a profile in Docker's JSON format */
+  seccomp: string,
+  rlimits: array(rlimit),
+  oomScoreAdj: optional(integer(-1000, 1000)),
+  stdio,
+});
+export type ProcessSpec = Infer<typeof processSpec>;
+
+/** Where the container's root comes from. */
+export const rootfs = object({
+  /** serial of the virtio disk with the read-only EROFS image */
+  imageSerial: string,
+  /** what takes the writes */
+  upper: union("kind", {
+    disk: object({ /** serial of the virtio disk with ext4 */ serial: string }),
+    tmpfs: object({ /** most bytes that it may hold; 0: half of memory */ size: integer() }),
+  }),
+  /** whether the container sees its root read-only */
+  readOnly: boolean,
+});
+export type Rootfs = Infer<typeof rootfs>;
+
+/** A mount beyond the OCI defaults. */
+export const mountSpec = object({
+  destination: string,
+  type: oneOf("tmpfs", "virtiofs", "disk", "bind"),
+  /** virtio-fs tag, disk serial, or path in the guest; empty for tmpfs */
+  source: string,
+  /** options as mount(8) writes them */
+  options: array(string),
+});
+export type MountSpec = Infer<typeof mountSpec>;
+
+export const containerSpec = object({
+  hostname: string,
+  domainname: string,
+  rootfs,
+  mounts: array(mountSpec),
+  /** size of /dev/shm, in `bytes` */
+  shmSize: integer(),
+  /** lines for /etc/hosts beyond the standard ones: `address name…` */
+  extraHosts: array(string),
+  dns: object({ servers: array(string), search: array(string), options: array(string) }),
+  /** kernel parameters of the container's namespaces, name with dots to value */
+  sysctls: record(string),
+  resources,
+  /** `private` or `host` (the guest's own), for each namespace that may be shared with the guest */
+  namespaces: object({
+    network: oneOf("private", "guest"),
+    pid: oneOf("private", "guest"),
+    ipc: oneOf("private", "guest"),
+    uts: oneOf("private", "guest"),
+    cgroup: oneOf("private", "guest"),
+    /** `private` maps the container's root to an unprivileged user of the guest */
+    user: oneOf("private", "guest"),
+  }),
+  privileged: boolean,
+  /** whether a small init reaps zombies and forwards signals as process 1 of the container */
+  init: boolean,
+});
+export type ContainerSpec = Infer<typeof containerSpec>;

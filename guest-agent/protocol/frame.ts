@@ -1,0 +1,143 @@
+/**
+ * Frames: what the byte stream between host and guest is cut into.
+ *
+ * A frame is a header of 12 bytes, little-endian, and its payload:
+ * `u32 length` of the payload, `u8 type`, `u8[3]` zero, `u32 stream` (zero for MESSAGE).
+ * The payload of END, CREDIT and RESUME is a `u64` offset into the stream; RESET has none.
+ */
+
+import { MAX_DATA_PAYLOAD, MAX_MESSAGE_PAYLOAD } from "./limits.ts";
+import { ProtocolError } from "./protocol-error.ts";
+
+export const FRAME_HEADER_SIZE = 12;
+
+export const FrameType = {
+  /** a JSON text in ASCII */
+  MESSAGE: 1,
+  /** bytes of a stream */
+  DATA: 2,
+  /** the sender's last word on a stream, with the stream's whole length */
+  END: 3,
+  /** the receiver has consumed the stream up to an offset */
+  CREDIT: 4,
+  /** after a synchronisation: the receiver wants the stream from an offset on */
+  RESUME: 5,
+  /** the receiver wants no more of the stream, or has seen its end */
+  RESET: 6,
+} as const;
+export type FrameType = (typeof FrameType)[keyof typeof FrameType];
+
+export interface Frame {
+  readonly type: FrameType;
+  readonly stream: number;
+  /** a view into the reader's buffer, valid until the next call */
+  readonly payload: Uint8Array;
+}
+
+/** Largest payload of each type, in `bytes`. */
+const MAX_PAYLOAD: Readonly<Record<number, number>> = {
+  [FrameType.MESSAGE]: MAX_MESSAGE_PAYLOAD,
+  [FrameType.DATA]: MAX_DATA_PAYLOAD,
+  [FrameType.END]: 8,
+  [FrameType.CREDIT]: 8,
+  [FrameType.RESUME]: 8,
+  [FrameType.RESET]: 0,
+};
+
+/** Header and payload in one new array. */
+export function encodeFrame(type: FrameType, stream: number, payload: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(FRAME_HEADER_SIZE + payload.length);
+  const view = new DataView(frame.buffer);
+  view.setUint32(0, payload.length, true);
+  view.setUint8(4, type);
+  view.setUint32(8, stream, true);
+  frame.set(payload, FRAME_HEADER_SIZE);
+  return frame;
+}
+
+export function encodeOffset(offset: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, offset % 0x1_0000_0000, true);
+  view.setUint32(4, Math.floor(offset / 0x1_0000_0000), true);
+  return bytes;
+}
+
+/** @throws ProtocolError `BAD_FRAME` for a payload that is no offset */
+export function decodeOffset(payload: Uint8Array): number {
+  if (payload.length !== 8)
+    throw new ProtocolError("BAD_FRAME", `offset of ${payload.length} bytes`);
+  const view = new DataView(payload.buffer, payload.byteOffset, 8);
+  const offset = view.getUint32(4, true) * 0x1_0000_0000 + view.getUint32(0, true);
+  if (!Number.isSafeInteger(offset))
+    throw new ProtocolError("BAD_FRAME", `offset ${offset} is out of range`);
+  return offset;
+}
+
+/** JSON in ASCII, other characters as `\uXXXX`: neither side needs a UTF-8 codec for it. */
+export function encodeJson(value: unknown): Uint8Array {
+  const text = JSON.stringify(value).replace(
+    /[\u007f-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+/** @throws ProtocolError `BAD_MESSAGE` for bytes that are no JSON in ASCII */
+export function decodeJson(bytes: Uint8Array): unknown {
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 4096) {
+    text += String.fromCharCode(...bytes.subarray(i, i + 4096));
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ProtocolError("BAD_MESSAGE", `no JSON: ${text.slice(0, 80)}`);
+  }
+}
+
+/** Cuts a byte stream, in pieces of any size, into frames. */
+export class FrameReader {
+  #buffer = new Uint8Array(0);
+
+  /** Takes a piece and yields the frames that are complete. @throws ProtocolError `BAD_FRAME` */
+  *read(piece: Uint8Array): Generator<Frame> {
+    let rest = this.#buffer.length === 0 ? piece : concatenate(this.#buffer, piece);
+    this.#buffer = new Uint8Array(0);
+    for (;;) {
+      const frame = parseFrame(rest);
+      if (frame === undefined) break;
+      rest = rest.subarray(FRAME_HEADER_SIZE + frame.payload.length);
+      yield frame;
+    }
+    this.#buffer = rest.slice();
+  }
+}
+
+function parseFrame(bytes: Uint8Array): Frame | undefined {
+  if (bytes.length < FRAME_HEADER_SIZE) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, FRAME_HEADER_SIZE);
+  const length = view.getUint32(0, true);
+  const type = view.getUint8(4);
+  const most = MAX_PAYLOAD[type];
+  if (most === undefined || (view.getUint32(4, true) & 0xffff_ff00) !== 0) {
+    throw new ProtocolError("BAD_FRAME", `frame of unknown type ${view.getUint32(4, true)}`);
+  }
+  if (length > most)
+    throw new ProtocolError(
+      "BAD_FRAME",
+      `frame of type ${type} has ${length} bytes, at most ${most}`,
+    );
+  if (bytes.length < FRAME_HEADER_SIZE + length) return undefined;
+  const payload = bytes.subarray(FRAME_HEADER_SIZE, FRAME_HEADER_SIZE + length);
+  return { type: type as FrameType, stream: view.getUint32(8, true), payload };
+}
+
+function concatenate(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(first.length + second.length);
+  whole.set(first);
+  whole.set(second, first.length);
+  return whole;
+}

@@ -1,0 +1,29 @@
+/** The protocol between host and guest agent, as both sides import it: `#protocol`. */
+
+export { Channel, type ChannelHandlers } from "./channel.ts";
+export type {
+  ContainerSpec,
+  MountSpec,
+  ProcessSpec,
+  Resources,
+  Rlimit,
+  Rootfs,
+  Stdio,
+  TerminalSize,
+} from "./container-spec.ts";
+export { CREDIT_STEP, MAX_DATA_PAYLOAD, STREAM_WINDOW } from "./limits.ts";
+export {
+  type ContainerStats,
+  type Failure,
+  type FromGuest,
+  type FromHost,
+  fromGuest,
+  fromHost,
+  type ProcessInfo,
+  type Request,
+  type RequestOf,
+  type RequestType,
+} from "./messages.ts";
+export { ProtocolError, type ProtocolErrorCode } from "./protocol-error.ts";
+export type { IncomingHandlers, IncomingStream, OutgoingStream } from "./stream.ts";
+export { PROTOCOL_VERSION } from "./version.ts";

@@ -1,0 +1,22 @@
+/** Named bounds of the protocol; both sides refuse what exceeds them. */
+
+/** longest payload of a DATA frame, in `bytes` */
+export const MAX_DATA_PAYLOAD = 64 * 1024;
+
+/** longest payload of a MESSAGE frame, in `bytes` */
+export const MAX_MESSAGE_PAYLOAD = 1024 * 1024;
+
+/** how far a sender may be ahead of what its receiver has consumed, per stream and direction, in `bytes` */
+export const STREAM_WINDOW = 256 * 1024;
+
+/** a receiver that has consumed this much since its last CREDIT sends another, in `bytes` */
+export const CREDIT_STEP = 64 * 1024;
+
+/** most streams open at once on a channel */
+export const MAX_STREAMS = 4096;
+
+/** most elements of an array and most keys of a record in a message */
+export const MAX_ELEMENTS = 16_384;
+
+/** most characters of a string in a message */
+export const MAX_STRING = 256 * 1024;

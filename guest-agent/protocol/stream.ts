@@ -1,0 +1,200 @@
+/** The two ends of a flow-controlled stream; what is not acknowledged is kept, so a broken connection loses nothing. */
+
+import { CREDIT_STEP, MAX_DATA_PAYLOAD, STREAM_WINDOW } from "./limits.ts";
+import { ProtocolError } from "./protocol-error.ts";
+
+/** The sending end: keeps at most `STREAM_WINDOW` bytes that the peer has not consumed. */
+export class OutgoingStream {
+  readonly id: number;
+  /** called when there is room again */
+  onRoom: () => void = () => {};
+  /** called when the receiver wants no more, or has seen the end */
+  onClose: () => void = () => {};
+  readonly #wake: () => void;
+  #kept: Uint8Array[] = [];
+  /** offset of the first kept byte */
+  #consumed = 0;
+  #sent = 0;
+  #written = 0;
+  #ended = false;
+  #endSent = false;
+  #closed = false;
+  #paused = false;
+
+  constructor(id: number, wake: () => void) {
+    this.id = id;
+    this.#wake = wake;
+  }
+
+  /** how much may be written now, in `bytes` */
+  get room(): number {
+    return this.#ended || this.#closed ? 0 : STREAM_WINDOW - (this.#written - this.#consumed);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Takes a copy of nothing: `bytes` must not change afterwards. @throws RangeError for more than `room` */
+  write(bytes: Uint8Array): void {
+    if (this.#closed || bytes.length === 0) return;
+    if (bytes.length > this.room)
+      throw new RangeError(`write of ${bytes.length} bytes, room for ${this.room}`);
+    this.#kept.push(bytes);
+    this.#written += bytes.length;
+    this.#wake();
+  }
+
+  /** No more will be written. */
+  end(): void {
+    if (this.#ended || this.#closed) return;
+    this.#ended = true;
+    this.#wake();
+  }
+
+  /** The next piece to put into a DATA frame, or the length for an END frame. */
+  next(): Uint8Array | { readonly end: number } | undefined {
+    if (this.#closed || this.#paused) return undefined;
+    const piece = this.#unsent();
+    if (piece !== undefined) {
+      this.#sent += piece.length;
+      return piece;
+    }
+    if (!this.#ended || this.#endSent) return undefined;
+    this.#endSent = true;
+    return { end: this.#written };
+  }
+
+  /** @throws ProtocolError `BAD_STREAM` for an offset that was never sent or goes backwards */
+  credit(offset: number): void {
+    if (offset < this.#consumed || offset > this.#sent) {
+      throw new ProtocolError(
+        "BAD_STREAM",
+        `stream ${this.id}: credit for ${offset}, sent ${this.#sent}`,
+      );
+    }
+    this.#drop(offset);
+    if (this.room > 0) this.onRoom();
+  }
+
+  /** The connection broke: nothing is sent until the peer says from where. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  /** @throws ProtocolError `BAD_STREAM` for an offset that is no longer kept or was never written */
+  resume(offset: number): void {
+    if (offset < this.#consumed || offset > this.#written) {
+      throw new ProtocolError(
+        "BAD_STREAM",
+        `stream ${this.id}: resume from ${offset}, kept from ${this.#consumed}`,
+      );
+    }
+    this.#drop(offset);
+    this.#sent = offset;
+    this.#endSent = false;
+    this.#paused = false;
+    this.#wake();
+    if (this.room > 0) this.onRoom();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#kept = [];
+    this.onClose();
+  }
+
+  #unsent(): Uint8Array | undefined {
+    let start = this.#consumed;
+    for (const piece of this.#kept) {
+      const skip = this.#sent - start;
+      if (skip < piece.length) return piece.subarray(skip, skip + MAX_DATA_PAYLOAD);
+      start += piece.length;
+    }
+    return undefined;
+  }
+
+  #drop(offset: number): void {
+    let skip = offset - this.#consumed;
+    while (skip > 0) {
+      const first = this.#kept[0];
+      if (first === undefined) break;
+      if (first.length > skip) {
+        this.#kept[0] = first.subarray(skip);
+        break;
+      }
+      this.#kept.shift();
+      skip -= first.length;
+    }
+    this.#consumed = offset;
+    this.#sent = Math.max(this.#sent, offset);
+  }
+}
+
+/** What a receiver is told; `onData` may keep nothing of the view it is given. */
+export interface IncomingHandlers {
+  readonly onData: (bytes: Uint8Array) => void;
+  readonly onEnd: () => void;
+}
+
+/** The receiving end: hands bytes on and grants credit as they are consumed. */
+export class IncomingStream {
+  readonly id: number;
+  readonly #handlers: IncomingHandlers;
+  readonly #sendCredit: (offset: number) => void;
+  #received: number;
+  #consumed: number;
+  #credited: number;
+
+  /** @param offset where in the stream this receiver begins: not 0 when it takes over from an earlier one */
+  constructor(options: {
+    readonly id: number;
+    readonly offset: number;
+    readonly handlers: IncomingHandlers;
+    readonly sendCredit: (offset: number) => void;
+  }) {
+    this.id = options.id;
+    this.#handlers = options.handlers;
+    this.#sendCredit = options.sendCredit;
+    this.#received = options.offset;
+    this.#consumed = options.offset;
+    this.#credited = options.offset;
+  }
+
+  /** offset after the last byte received */
+  get received(): number {
+    return this.#received;
+  }
+
+  /** `bytes` more of what was received are done with; the sender may send as many again. */
+  consume(bytes: number): void {
+    this.#consumed = Math.min(this.#consumed + bytes, this.#received);
+    if (this.#consumed - this.#credited < CREDIT_STEP) return;
+    this.#credited = this.#consumed;
+    this.#sendCredit(this.#consumed);
+  }
+
+  /** @throws ProtocolError `BAD_STREAM` when the sender exceeds its window */
+  data(bytes: Uint8Array): void {
+    if (this.#received + bytes.length - this.#credited > STREAM_WINDOW) {
+      throw new ProtocolError(
+        "BAD_STREAM",
+        `stream ${this.id}: more than the window of ${STREAM_WINDOW} bytes`,
+      );
+    }
+    this.#received += bytes.length;
+    this.#handlers.onData(bytes);
+  }
+
+  /** @throws ProtocolError `BAD_STREAM` when the length is not what was received */
+  end(length: number): void {
+    if (length !== this.#received) {
+      throw new ProtocolError(
+        "BAD_STREAM",
+        `stream ${this.id}: ends at ${length}, received ${this.#received}`,
+      );
+    }
+    this.#handlers.onEnd();
+  }
+}

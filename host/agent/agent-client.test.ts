@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type Duplex, duplexPair } from "node:stream";
+import { describe, it } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { Channel, type FromHost, fromHost, PROTOCOL_VERSION, STREAM_WINDOW } from "#protocol";
+import { DvmError } from "../errors.ts";
+import { type AgentClient, connectAgent } from "./agent-client.ts";
+
+const HELLO = {
+  type: "hello",
+  version: PROTOCOL_VERSION,
+  kernel: "6.1.0",
+  bootId: "b",
+  memoryBytes: 1,
+  uptime: 1,
+  containers: {},
+};
+
+/** A guest of a few lines: what it gets is listed, what it says is up to the test. */
+class Guest {
+  readonly got: FromHost[] = [];
+  readonly channel: Channel;
+  readonly transport: Duplex;
+
+  constructor(transport: Duplex, hello: unknown = HELLO) {
+    this.transport = transport;
+    this.channel = new Channel({
+      onMessage: (value) => this.got.push(fromHost.parse(value)),
+      onSynchronised: () => this.channel.send(hello),
+      onOutput: () => this.flush(),
+    });
+    transport.on("data", (piece: Uint8Array) => this.channel.receive(piece));
+  }
+
+  flush(): void {
+    for (let piece = this.channel.nextOutput(); piece; piece = this.channel.nextOutput())
+      this.transport.write(piece);
+  }
+}
+
+async function connected(): Promise<{ client: AgentClient; guest: Guest }> {
+  const [host, far] = duplexPair();
+  const guest = new Guest(far);
+  return { client: await connectAgent(host), guest };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let turns = 0; !condition(); turns++) {
+    assert.ok(turns < 10_000, "the awaited state never came");
+    await turn();
+  }
+}
+
+const refusal = (code: string, message: RegExp) => (error: unknown) =>
+  error instanceof DvmError && error.code === code && message.test(error.message);
+
+describe("agent client", () => {
+  it("pairs each answer with its request, in whatever order they come", async () => {
+    const { client, guest } = await connected();
+    const first = client.request({ type: "container.pause", container: "a" });
+    const second = client.request({ type: "container.resume", container: "a" });
+    await until(() => guest.got.length === 2);
+    guest.channel.send({ type: "reply", id: guest.got[1]?.id, pid: 2 });
+    guest.channel.send({
+      type: "failure",
+      id: guest.got[0]?.id,
+      error: { code: "NO_SUCH_CONTAINER", message: "no such container: a", exitCode: 125 },
+    });
+    assert.equal((await second).pid, 2);
+    await assert.rejects(first, refusal("NO_SUCH_CONTAINER", /no such container: a/));
+    client.close();
+  });
+
+  it("refuses a guest of another version", async () => {
+    const [host, far] = duplexPair();
+    new Guest(far, { ...HELLO, version: 99 });
+    await assert.rejects(connectAgent(host), refusal("AGENT_PROTOCOL", /version 99/));
+    assert.equal(host.destroyed, true);
+  });
+
+  it("refuses a guest that breaks the protocol and fails what waits for it", async () => {
+    const { client, guest } = await connected();
+    const waiting = client.request({ type: "machine.ping" });
+    guest.channel.send({ type: "reply", id: 4242 });
+    await assert.rejects(waiting, refusal("AGENT_PROTOCOL", /request 4242/));
+    await assert.rejects(client.request({ type: "machine.ping" }), refusal("AGENT_LOST", /closed/));
+  });
+
+  it("fails what waits when the port closes", async () => {
+    const { client, guest } = await connected();
+    const waiting = client.request({ type: "machine.ping" });
+    const closed = once(client, "closed");
+    guest.transport.destroy();
+    await assert.rejects(waiting, refusal("AGENT_LOST", /closed its port/));
+    assert.ok((await closed)[0] instanceof DvmError);
+  });
+
+  it("stops waiting for the hello when told to", async () => {
+    const [host] = duplexPair();
+    await assert.rejects(
+      connectAgent(host, { signal: AbortSignal.abort(new Error("enough")) }),
+      /enough/,
+    );
+    const late = new AbortController();
+    const connecting = connectAgent(duplexPair()[0], { signal: late.signal });
+    late.abort(new Error("enough"));
+    await assert.rejects(connecting, /enough/);
+  });
+
+  it("carries input and output with backpressure both ways", async () => {
+    const { client, guest } = await connected();
+    const input = client.openWritable();
+    const output = client.openReadable();
+    const chunks: Buffer[] = [];
+    let taken = 0;
+    let ended = false;
+    const incoming = guest.channel.openIncoming(input.id, {
+      onData: (bytes) => {
+        chunks.push(Buffer.from(bytes));
+        taken += bytes.length;
+      },
+      onEnd: () => {
+        ended = true;
+      },
+    });
+    const total = 3 * STREAM_WINDOW;
+    input.end(Buffer.alloc(total, "x"));
+    await until(() => taken === STREAM_WINDOW);
+    for (let turns = 0; turns < 50; turns++) await turn();
+    assert.equal(taken, STREAM_WINDOW, "nothing is sent beyond the window");
+    let granted = 0;
+    while (!ended) {
+      incoming.consume(taken - granted);
+      granted = taken;
+      await turn();
+    }
+    assert.equal(Buffer.concat(chunks).length, total);
+
+    const back = guest.channel.openOutgoing(output.id);
+    let sent = 0;
+    const pump = () => {
+      while (sent < total && back.room > 0) {
+        const size = Math.min(back.room, total - sent);
+        back.write(new Uint8Array(size).fill(sent & 0xff));
+        sent += size;
+      }
+      if (sent === total) back.end();
+    };
+    back.onRoom = pump;
+    pump();
+    for (let turns = 0; turns < 50; turns++) await turn();
+    assert.ok(sent < total, "a reader that does not read holds the sender up");
+    let received = 0;
+    for await (const chunk of output) received += (chunk as Buffer).length;
+    assert.equal(received, total);
+    client.close();
+  });
+
+  it("ends the writer when the process closes its input", async () => {
+    const { client, guest } = await connected();
+    const input = client.openWritable();
+    guest.channel.openIncoming(input.id, { onData: () => {}, onEnd: () => {} });
+    const closed = once(input, "close");
+    guest.channel.resetIncoming(input.id);
+    await closed;
+    client.close();
+  });
+});

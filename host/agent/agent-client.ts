@@ -1,0 +1,249 @@
+/**
+ * The host's end of the conversation with a guest agent: requests and their replies, events, streams.
+ *
+ * All that comes in was written by a guest that may be hostile: it is validated by the protocol's schemas, and
+ * the first breach ends the conversation.
+ */
+
+import { randomBytes } from "node:crypto";
+import { EventEmitter } from "node:events";
+import type { Duplex } from "node:stream";
+import {
+  Channel,
+  type FromGuest,
+  fromGuest,
+  PROTOCOL_VERSION,
+  ProtocolError,
+  type Request,
+} from "#protocol";
+import { DvmError } from "../errors.ts";
+import { agentError } from "./errors.ts";
+import { GuestReadable, GuestWritable } from "./guest-stream.ts";
+
+/** What the guest says of itself once it is ready. */
+export type Hello = Extract<FromGuest, { readonly type: "hello" }>;
+/** The answer to a request that succeeded. */
+export type Reply = Extract<FromGuest, { readonly type: "reply" }>;
+type Exit = Extract<FromGuest, { readonly type: "process.exit" }>;
+
+interface AgentEvents {
+  "process.exit": [Exit];
+  "container.oom": [{ readonly container: string }];
+  log: [string];
+  /** the conversation is over; the error says why, none after `close` */
+  closed: [DvmError | undefined];
+}
+
+interface Waiting {
+  readonly resolve: (reply: Reply) => void;
+  readonly reject: (error: DvmError) => void;
+}
+
+export interface ConnectOptions {
+  /** gives up waiting for the guest's hello */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Synchronises with the agent behind `transport` and waits for its hello.
+ *
+ * @throws DvmError `AGENT_LOST` when the transport ends first, `AGENT_PROTOCOL` for a breach of the protocol or
+ * another version; the signal's reason when it is aborted
+ */
+export async function connectAgent(
+  transport: Duplex,
+  options: ConnectOptions = {},
+): Promise<AgentClient> {
+  const client = new AgentClient(transport);
+  const { promise, resolve, reject } = Promise.withResolvers<Hello>();
+  const abort = () => reject(options.signal?.reason);
+  options.signal?.throwIfAborted();
+  options.signal?.addEventListener("abort", abort, { once: true });
+  client.begin(resolve, reject);
+  try {
+    await promise;
+    return client;
+  } catch (error) {
+    client.close();
+    throw error;
+  } finally {
+    options.signal?.removeEventListener("abort", abort);
+  }
+}
+
+export class AgentClient extends EventEmitter<AgentEvents> {
+  readonly #transport: Duplex;
+  readonly #channel: Channel;
+  readonly #waiting = new Map<number, Waiting>();
+  #hello: Hello | undefined;
+  #onHello: (hello: Hello) => void = () => {};
+  #onFailure: (error: DvmError) => void = () => {};
+  #nextRequest = 1;
+  #nextStream = 1;
+  #blocked = false;
+  #closed = false;
+
+  /** Use `connectAgent`. */
+  constructor(transport: Duplex) {
+    super();
+    this.#transport = transport;
+    this.#channel = new Channel({
+      onMessage: (value) => this.#receive(fromGuest.parse(value)),
+      onSynchronised: () => {},
+      onOutput: () => this.#flush(),
+    });
+  }
+
+  /** Use `connectAgent`. */
+  begin(onHello: (hello: Hello) => void, onFailure: (error: DvmError) => void): void {
+    this.#onHello = onHello;
+    this.#onFailure = onFailure;
+    this.#transport.on("data", (piece: Uint8Array) => this.#take(piece));
+    this.#transport.on("drain", () => {
+      this.#blocked = false;
+      this.#flush();
+    });
+    this.#transport.on("error", (cause) => this.#fail(lost(cause)));
+    this.#transport.on("close", () => this.#fail(lost()));
+    this.#transport.on("end", () => this.#fail(lost()));
+    this.#channel.open(randomBytes(16));
+  }
+
+  /** What the guest said of itself. */
+  get hello(): Hello {
+    if (this.#hello === undefined)
+      throw agentError("AGENT_LOST", "the guest agent has not said hello");
+    return this.#hello;
+  }
+
+  /**
+   * Asks the guest for something and waits for its answer.
+   *
+   * @throws DvmError with the guest's own code, message and exit code when it refuses; `AGENT_LOST` when it goes away
+   */
+  request(request: Request): Promise<Reply> {
+    const { promise, resolve, reject } = Promise.withResolvers<Reply>();
+    if (this.#closed) {
+      reject(lost());
+      return promise;
+    }
+    const id = this.#nextRequest++;
+    this.#waiting.set(id, { resolve, reject });
+    try {
+      this.#channel.send({ id, request });
+    } catch (cause) {
+      this.#waiting.delete(id);
+      reject(
+        agentError("AGENT_PROTOCOL", `request ${request.type}: ${(cause as Error).message}`, {
+          cause,
+        }),
+      );
+    }
+    return promise;
+  }
+
+  /** A stream from the guest, for `stdio` of a process that is about to start. */
+  openReadable(): GuestReadable {
+    return new GuestReadable(this.#channel, this.#nextStream++);
+  }
+
+  /** A stream to the guest, for `stdio` of a process that is about to start. */
+  openWritable(): GuestWritable {
+    return new GuestWritable(this.#channel, this.#nextStream++);
+  }
+
+  /** Ends the conversation; the guest is not told. */
+  close(): void {
+    this.#end(undefined);
+  }
+
+  #take(piece: Uint8Array): void {
+    if (this.#closed) return;
+    try {
+      this.#channel.receive(piece);
+    } catch (error) {
+      this.#fail(breach(error));
+    }
+  }
+
+  #receive(message: FromGuest): void {
+    switch (message.type) {
+      case "hello":
+        this.#greet(message);
+        break;
+      case "reply":
+        this.#settle(message.id)?.resolve(message);
+        break;
+      case "failure": {
+        const { code, message: text, exitCode } = message.error;
+        this.#settle(message.id)?.reject(new DvmError(code, text, { exitCode }));
+        break;
+      }
+      case "process.exit":
+        this.emit("process.exit", message);
+        break;
+      case "container.oom":
+        this.emit("container.oom", message);
+        break;
+      case "log":
+        this.emit("log", message.text);
+        break;
+    }
+  }
+
+  #greet(hello: Hello): void {
+    if (hello.version !== PROTOCOL_VERSION) {
+      throw new ProtocolError(
+        "BAD_VERSION",
+        `guest speaks version ${hello.version}, wanted ${PROTOCOL_VERSION}`,
+      );
+    }
+    this.#hello = hello;
+    this.#onHello(hello);
+  }
+
+  #settle(id: number): Waiting | undefined {
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined)
+      throw new ProtocolError("BAD_MESSAGE", `answer to request ${id}, which was not asked`);
+    this.#waiting.delete(id);
+    return waiting;
+  }
+
+  #flush(): void {
+    while (!this.#blocked && !this.#closed) {
+      const bytes = this.#channel.nextOutput();
+      if (bytes === undefined) return;
+      this.#blocked = !this.#transport.write(bytes);
+    }
+  }
+
+  #fail(error: DvmError): void {
+    this.#onFailure(error);
+    this.#end(error);
+  }
+
+  #end(error: DvmError | undefined): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#transport.destroy();
+    for (const { reject } of this.#waiting.values()) reject(error ?? lost());
+    this.#waiting.clear();
+    this.emit("closed", error);
+  }
+}
+
+function lost(cause?: unknown): DvmError {
+  return agentError(
+    "AGENT_LOST",
+    "the guest agent closed its port",
+    cause === undefined ? {} : { cause },
+  );
+}
+
+function breach(error: unknown): DvmError {
+  if (!(error instanceof ProtocolError)) throw error;
+  return agentError("AGENT_PROTOCOL", `the guest agent broke the protocol: ${error.message}`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,110 @@
+/** A process's standard streams as Node streams: backpressure here becomes credit there. */
+
+import { Readable, Writable } from "node:stream";
+import {
+  type Channel,
+  type IncomingStream,
+  MAX_DATA_PAYLOAD,
+  type OutgoingStream,
+} from "#protocol";
+
+/** Output of a process: what has been handed to its reader, the guest may send again. */
+export class GuestReadable extends Readable {
+  /** number for the process's `stdio` */
+  readonly id: number;
+  readonly #incoming: IncomingStream;
+  readonly #channel: Channel;
+  /** what has come and nobody has asked for yet: at most the stream's window */
+  readonly #pending: Uint8Array[] = [];
+  #wanted = false;
+  #ended = false;
+
+  constructor(channel: Channel, id: number) {
+    super({ highWaterMark: MAX_DATA_PAYLOAD });
+    this.id = id;
+    this.#channel = channel;
+    this.#incoming = channel.openIncoming(id, {
+      // the view is the transport's own buffer, which Node never writes to again: no copy is needed
+      onData: (bytes) => {
+        this.#pending.push(bytes);
+        this.#handOn();
+      },
+      onEnd: () => {
+        this.#ended = true;
+        this.#handOn();
+      },
+    });
+  }
+
+  override _read(): void {
+    this.#wanted = true;
+    this.#handOn();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#channel.resetIncoming(this.id);
+    callback(error);
+  }
+
+  #handOn(): void {
+    while (this.#wanted) {
+      const chunk = this.#pending.shift();
+      if (chunk === undefined) break;
+      this.#incoming.consume(chunk.length);
+      this.#wanted = this.push(chunk);
+    }
+    if (this.#ended && this.#pending.length === 0) {
+      this.#ended = false;
+      this.push(null);
+    }
+  }
+}
+
+/** Input of a process: a write is done when the guest has room for it. */
+export class GuestWritable extends Writable {
+  /** number for the process's `stdio` */
+  readonly id: number;
+  readonly #outgoing: OutgoingStream;
+  readonly #channel: Channel;
+
+  constructor(channel: Channel, id: number) {
+    super({ highWaterMark: MAX_DATA_PAYLOAD });
+    this.id = id;
+    this.#channel = channel;
+    this.#outgoing = channel.openOutgoing(id);
+    // the process closed its input or is gone: as with a pipe, whoever writes on is told
+    this.#outgoing.onClose = () => this.destroy();
+  }
+
+  override _write(
+    chunk: Uint8Array,
+    _encoding: BufferEncoding,
+    callback: (error?: Error | null) => void,
+  ): void {
+    this.#writeFrom(chunk, callback);
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.#outgoing.end();
+    callback();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#channel.dropOutgoing(this.id);
+    callback(error);
+  }
+
+  #writeFrom(chunk: Uint8Array, done: () => void): void {
+    const piece = chunk.subarray(0, this.#outgoing.room);
+    this.#outgoing.write(piece);
+    const rest = chunk.subarray(piece.length);
+    if (rest.length === 0) {
+      done();
+      return;
+    }
+    this.#outgoing.onRoom = () => {
+      this.#outgoing.onRoom = () => {};
+      this.#writeFrom(rest, done);
+    };
+  }
+}

@@ -1,0 +1,103 @@
+/** The one interface that every hypervisor backend offers; only the factory asks which it is. */
+
+import type { Duplex } from "node:stream";
+import type { Extent } from "../rootfs/extent.ts";
+
+/** How guest instructions are executed. */
+export type Accelerator = "kvm" | "tcg";
+
+/** A virtio block device. */
+export interface DiskConfig {
+  /** serial that the guest finds it by, at most 20 ASCII bytes (virtio 1.2 §5.2.6.1, VIRTIO_BLK_T_GET_ID) */
+  readonly serial: string;
+  /** whether the guest may write */
+  readonly readOnly: boolean;
+  /** what stands behind the disk */
+  readonly source:
+    | { readonly kind: "extents"; readonly extents: readonly Extent[] }
+    | { readonly kind: "file"; readonly path: string; readonly format: "raw" | "qcow2" };
+}
+
+/** A virtio network device. */
+export interface NetworkDeviceConfig {
+  /** MAC address, lower case with colons */
+  readonly mac: string;
+  /** what carries its frames */
+  readonly backend:
+    | { readonly kind: "tap"; readonly name: string }
+    /** stream socket with frames prefixed by a 32-bit big-endian length (passt, QEMU) */
+    | { readonly kind: "stream"; readonly path: string };
+}
+
+/** A host folder shared over virtio-fs. */
+export interface ShareConfig {
+  /** tag that the guest mounts it by, at most 36 UTF-8 bytes (virtio 1.2 §5.11.4) */
+  readonly tag: string;
+  /** absolute path of the folder */
+  readonly path: string;
+  /** whether the host refuses writes */
+  readonly readOnly: boolean;
+}
+
+/** Everything that a virtual machine is made of. */
+export interface MachineConfig {
+  /** name for logs and errors */
+  readonly id: string;
+  /** uncompressed PVH vmlinux */
+  readonly kernel: string;
+  /** uncompressed cpio archive (newc) */
+  readonly initramfs: string;
+  /** words of the kernel command line, before those that the backend adds for its devices */
+  readonly commandLine: readonly string[];
+  /** guest memory, in `MiB` */
+  readonly memoryMiB: number;
+  /** number of vCPUs */
+  readonly vcpus: number;
+  readonly disks: readonly DiskConfig[];
+  readonly networks: readonly NetworkDeviceConfig[];
+  readonly shares: readonly ShareConfig[];
+  /** existing private folder for sockets, descriptors and the console log of this VM */
+  readonly runDirectory: string;
+}
+
+/** Why a virtual machine is no more. */
+export type MachineExit =
+  | { readonly reason: "poweroff" }
+  | { readonly reason: "reboot" }
+  | { readonly reason: "panic"; readonly message: string }
+  | { readonly reason: "triple-fault" }
+  | { readonly reason: "killed"; readonly signal: string }
+  | { readonly reason: "vmm-error"; readonly message: string };
+
+/** A stage of the start, in order; every stage has a deadline. */
+export type MachineStage = "spawn" | "configure" | "boot" | "agent";
+
+export interface StartOptions {
+  /** aborts the start; whatever exists by then is torn down */
+  readonly signal?: AbortSignal;
+  /** called when a stage is over, with its length in `milliseconds` */
+  readonly onStage?: (stage: MachineStage, milliseconds: number) => void;
+}
+
+/** A running virtual machine; disposing of it kills it and leaves nothing behind. */
+export interface Machine extends AsyncDisposable {
+  /** process id of the VMM */
+  readonly pid: number;
+  /** byte stream to the guest agent's virtio-console port */
+  readonly agent: Duplex;
+  /** settles when the VM has ended, never rejects */
+  readonly exit: Promise<MachineExit>;
+  /** the last `lines` lines that the guest kernel wrote on its console */
+  consoleTail(lines: number): string;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** ends the VM at once */
+  kill(): Promise<void>;
+}
+
+export interface Hypervisor {
+  readonly name: "qemu" | "kvm";
+  readonly accelerator: Accelerator;
+  /** Resolves when the VM runs and the agent's port is connected; rejects with a `VmmError` that names the stage. */
+  start(config: MachineConfig, options?: StartOptions): Promise<Machine>;
+}
