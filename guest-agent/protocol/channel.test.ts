@@ -83,6 +83,19 @@ describe("channel", () => {
     assert.deepEqual(host.messages, [{ text: "grüße 🐧\u007f" }]);
   });
 
+  it("skips the guest's sign of life, and drops what is said while nobody listens", () => {
+    const host = new Side();
+    const guest = new Side();
+    guest.channel.announce();
+    guest.channel.send({ text: "too early" });
+    const sign = guest.output();
+    assert.deepEqual(sign, [new Uint8Array(1)]);
+    host.channel.open(NONCE);
+    for (const piece of sign) host.channel.receive(piece);
+    settle(host, guest);
+    assert.deepEqual([host.synchronised, host.messages], [1, []]);
+  });
+
   it("takes no answer for its own that carries another nonce", () => {
     const host = new Side();
     const guest = new Side();

@@ -52,6 +52,12 @@ export class Channel {
     this.#handlers.onOutput();
   }
 
+  /** Guest: says one byte, which the host skips: a host that waits for a sign of life has it before it speaks. */
+  announce(): void {
+    this.#urgent.push(new Uint8Array(1));
+    this.#handlers.onOutput();
+  }
+
   /** The connection is gone: streams wait where they are, messages that were not sent are dropped. */
   lost(): void {
     this.#synchronised = false;
@@ -65,7 +71,10 @@ export class Channel {
     return this.#synchronised;
   }
 
-  /** Queues a message. @throws ProtocolError `BAD_MESSAGE` for one that is too long */
+  /**
+   * Queues a message; without a synchronised peer it is dropped, as the state it tells of is told again by hello.
+   * @throws ProtocolError `BAD_MESSAGE` for one that is too long
+   */
   send(message: unknown): void {
     const payload = encodeJson(message);
     if (payload.length > MAX_MESSAGE_PAYLOAD) {
@@ -190,6 +199,7 @@ export class Channel {
   }
 
   #sendFrame(type: FrameType, stream: number, payload: Uint8Array): void {
+    if (!this.#synchronised) return;
     this.#urgent.push(encodeFrame(type, stream, payload));
     this.#handlers.onOutput();
   }

@@ -1,0 +1,10 @@
+/** Where the benches find what they measure. */
+
+import { join } from "node:path";
+
+export const PROJECT = join(import.meta.dirname, "..");
+export const DVM = join(PROJECT, "bin/dvm");
+export const KERNEL = join(PROJECT, "build/kernel/vmlinux");
+export const INITRAMFS = join(PROJECT, "build/agent/initramfs.cpio");
+export const AGENT = join(PROJECT, "build/agent/agent");
+export const IMAGES = join(PROJECT, "build/images");

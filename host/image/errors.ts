@@ -1,0 +1,42 @@
+/** What can be wrong with an image, its name or its layers. */
+import { errorTable } from "../errors.ts";
+
+const table = {
+  REFERENCE_INVALID: {
+    exitCode: 125,
+    hint: "write [HOST[:PORT]/]NAME[:TAG][@DIGEST], oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:TAG]",
+  },
+  IMAGE_NOT_FOUND: { exitCode: 125, hint: "check the name, or list what there is with dvm images" },
+  IMAGE_AMBIGUOUS: { exitCode: 125, hint: "name one of them with a tag" },
+  SOURCE_UNREADABLE: { exitCode: 125, hint: "check that the image is there and complete" },
+  MANIFEST_INVALID: { exitCode: 125, hint: "make the image again: its metadata is damaged" },
+  NOT_AN_IMAGE: { exitCode: 125, hint: "only container images can be run" },
+  PLATFORM_INVALID: { exitCode: 125, hint: "write OS/ARCHITECTURE[/VARIANT], such as linux/amd64" },
+  PLATFORM_UNAVAILABLE: { exitCode: 125, hint: "pick an image made for this machine" },
+  DIGEST_MISMATCH: {
+    exitCode: 125,
+    hint: "the image is damaged or was tampered with: get it again",
+  },
+  LAYER_CORRUPT: { exitCode: 125, hint: "the image is damaged: get it again" },
+  LAYER_ENTRY_REFUSED: {
+    exitCode: 125,
+    hint: "the image is malformed or hostile: do not use it",
+  },
+  LAYER_LIMIT_EXCEEDED: {
+    exitCode: 125,
+    hint: "the image is far larger than an image should be: do not use it",
+  },
+  STORE_CORRUPT: { exitCode: 125, hint: "remove the image and get it again" },
+  STORE_BUSY: { exitCode: 125, hint: "another dvm holds the image store: try again" },
+  LOAD_CANCELLED: { exitCode: 130 },
+} as const;
+
+export type ImageErrorCode = keyof typeof table;
+
+/** Makes an error of the image layer. */
+export const imageError = errorTable<ImageErrorCode>(table);
+
+/** Tells whether a code is one of this layer's, as when an error comes from another thread. */
+export function isImageErrorCode(code: string | undefined): code is ImageErrorCode {
+  return code !== undefined && Object.hasOwn(table, code);
+}

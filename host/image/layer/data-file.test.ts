@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { TestFolder } from "../test-support/image-builder.ts";
+import { DataFile } from "./data-file.ts";
+import type { SparseSegment } from "./sparse-map.ts";
+
+/** Segments in file order, from gaps and lengths. */
+const segments = fc
+  .array(fc.tuple(fc.nat(9000), fc.integer({ min: 1, max: 9000 })), { maxLength: 8 })
+  .map((pairs) => {
+    const list: SparseSegment[] = [];
+    let end = 0;
+    for (const [gap, length] of pairs) {
+      list.push({ offset: end + gap, length });
+      end += gap + length;
+    }
+    return list;
+  });
+
+describe("DataFile", () => {
+  test("gives every file back from its runs, whatever its segments", () => {
+    fc.assert(
+      fc.property(
+        fc.array(segments, { maxLength: 4 }),
+        fc.integer({ min: 1, max: 5000 }),
+        (files, step) => {
+          using folder = new TestFolder();
+          const path = join(folder.path, "data");
+          using file = new DataFile(path);
+          const written = files.map((list, n) => {
+            const stored = Buffer.concat(
+              list.map(({ length }, m) => Buffer.alloc(length, 1 + n * 8 + m)),
+            );
+            file.begin(list);
+            for (let at = 0; at < stored.length; at += step)
+              file.write(stored.subarray(at, at + step));
+            return { list, stored, ...file.end() };
+          });
+          assert.equal(file.finish(), statSync(path).size);
+          const data = readFileSync(path);
+          for (const { list, stored, runs, pieces } of written) {
+            const size = list.reduce(
+              (end, { offset, length }) => Math.max(end, offset + length),
+              0,
+            );
+            const expected = Buffer.alloc(size);
+            let at = 0;
+            for (const { offset, length } of list)
+              at += stored.copy(expected, offset, at, at + length);
+            const actual = Buffer.alloc(size);
+            for (const [n, run] of runs.entries()) {
+              assert.equal(run.fileOffset % 4096, 0);
+              assert.equal(run.dataOffset % 4096, 0);
+              assert.ok(n === runs.length - 1 || run.length % 4096 === 0);
+              data.copy(actual, run.fileOffset, run.dataOffset, run.dataOffset + run.length);
+            }
+            assert.deepEqual(actual, expected);
+            const again = pieces.map(({ offset, length }) =>
+              data.subarray(offset, offset + length),
+            );
+            assert.deepEqual(Buffer.concat(again), stored);
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test("takes no blocks for long zeros", () => {
+    using folder = new TestFolder();
+    const path = join(folder.path, "data");
+    using file = new DataFile(path);
+    file.begin([{ offset: 0, length: 8 << 20 }]);
+    file.write(Buffer.alloc(8 << 20));
+    assert.deepEqual(file.end().runs, [{ fileOffset: 0, dataOffset: 0, length: 8 << 20 }]);
+    assert.equal(file.finish(), 8 << 20);
+    assert.equal(statSync(path).blocks, 0);
+  });
+
+  test("refuses more data than the segments hold", () => {
+    using folder = new TestFolder();
+    using file = new DataFile(join(folder.path, "data"));
+    file.begin([{ offset: 0, length: 3 }]);
+    assert.throws(() => file.write(Buffer.alloc(4)), RangeError);
+  });
+});

@@ -1,0 +1,168 @@
+/** Brings an image from its source into the store: what is missing is read, layers in parallel. */
+import { parseConfig } from "./config.ts";
+import { type Digest, digestOf } from "./digest.ts";
+import { imageError } from "./errors.ts";
+import type { ImageStore, StoredImage } from "./image-store.ts";
+import { LayerPool } from "./layer/layer-pool.ts";
+import { DEFAULT_LAYER_LIMITS, type LayerLimits } from "./layer/limits.ts";
+import type { StoredLayer } from "./layer-store.ts";
+import { OCI_CONFIG, OCI_LAYER, OCI_MANIFEST } from "./media-type.ts";
+import { assertRunnable, hostPlatform, type Platform } from "./platform.ts";
+import type { NamedReference } from "./reference.ts";
+import type { ImageSource, LayerBlob, ResolvedImage } from "./source/image-source.ts";
+import type { Session } from "./store-folder.ts";
+
+/** What happens while an image is loaded. */
+export type LoadEvent =
+  | {
+      readonly kind: "image";
+      readonly imageId: Digest;
+      /** number of layers */
+      readonly layers: number;
+    }
+  | { readonly kind: "layer-present"; readonly diffId: Digest }
+  | {
+      readonly kind: "layer-progress";
+      readonly diffId: Digest;
+      /** bytes of the blob read so far */
+      readonly done: number;
+      /** length of the blob, in `bytes` */
+      readonly total: number;
+    }
+  | {
+      readonly kind: "layer-done";
+      readonly diffId: Digest;
+      /** length of the unpacked layer, in `bytes` */
+      readonly unpacked: number;
+    };
+
+export interface LoadOptions {
+  readonly store: ImageStore;
+  /** platform wanted; this machine's unless given */
+  readonly platform?: Platform;
+  /** name to give the image in the store; none for images that are named by their file */
+  readonly tag?: NamedReference;
+  readonly limits?: LayerLimits;
+  readonly onEvent?: (event: LoadEvent) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** An image in the store that no prune takes away before it is disposed of; lease it for longer. */
+export interface LoadedImage extends StoredImage, AsyncDisposable {}
+
+/**
+ * Loads an image.
+ * @throws PLATFORM_UNAVAILABLE, LOAD_CANCELLED, and what the source and readLayer throw
+ */
+export async function loadImage(source: ImageSource, options: LoadOptions): Promise<LoadedImage> {
+  const platform = options.platform ?? hostPlatform();
+  assertRunnable(platform, "the platform asked for");
+  const resolved = await source.resolve(platform, options.signal);
+  const where = `${source.name}: config`;
+  const config = parseConfig(resolved.config.bytes, where, resolved.layers.length);
+  assertRunnable(config.platform, source.name);
+  const imageId = resolved.config.digest;
+  options.onEvent?.({ kind: "image", imageId, layers: config.diffIds.length });
+  const session = await options.store.beginSession(config.diffIds);
+  try {
+    const layers = await loadLayers(config.diffIds, resolved, { source, session, ...options });
+    const manifest = resolved.manifest?.bytes ?? plainManifest(resolved.config, layers);
+    const manifestDigest = digestOf(manifest);
+    const { store } = options;
+    await store.leaseForSession(session, [...config.diffIds, imageId, manifestDigest]);
+    await store.blobs.put(resolved.config.bytes);
+    await store.blobs.put(manifest);
+    const { name } = source;
+    const image = { name, manifestDigest, imageId, config, layers };
+    if (options.tag !== undefined) await options.store.tag(image, options.tag);
+    return { ...image, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };
+  } catch (error) {
+    await session[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+interface LoadContext extends LoadOptions {
+  readonly source: ImageSource;
+  readonly session: Session;
+}
+
+async function loadLayers(
+  diffIds: readonly Digest[],
+  resolved: ResolvedImage,
+  context: LoadContext,
+): Promise<readonly StoredLayer[]> {
+  const blobs = new Map<Digest, LayerBlob>();
+  for (const [n, diffId] of diffIds.entries()) {
+    const blob = resolved.layers[n];
+    if (blob !== undefined) blobs.set(diffId, blob);
+  }
+  // The first failure stops the others; all have ended before it is reported.
+  const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, ...(context.signal ? [context.signal] : [])]);
+  await using pool = new LayerPool();
+  const work = [...blobs].map(async ([diffId, blob]) => {
+    try {
+      return await loadLayer(diffId, blob, { ...context, signal, pool });
+    } catch (error) {
+      stop.abort(error);
+      throw error;
+    }
+  });
+  const settled = await Promise.allSettled(work);
+  if (stop.signal.aborted) throw stop.signal.reason;
+  const byDiffId = new Map<Digest, StoredLayer>();
+  for (const result of settled)
+    if (result.status === "fulfilled") byDiffId.set(result.value.diffId, result.value);
+  return diffIds.flatMap((diffId) => byDiffId.get(diffId) ?? []);
+}
+
+async function loadLayer(
+  diffId: Digest,
+  blob: LayerBlob,
+  context: LoadContext & { readonly pool: LayerPool; readonly signal: AbortSignal },
+): Promise<StoredLayer> {
+  const { store, session, source, signal, pool, onEvent } = context;
+  const present = await store.layers.get(diffId);
+  if (present !== undefined) {
+    onEvent?.({ kind: "layer-present", diffId });
+    return present;
+  }
+  const layer = await store.layers.add(diffId, session, async (folder) => {
+    if (signal.aborted) throw imageError("LOAD_CANCELLED", "cancelled", { cause: signal.reason });
+    let done = 0;
+    return pool.run({
+      input: await source.openLayer(blob, signal),
+      expected: { diffId, digest: blob.digest, size: blob.size },
+      folder,
+      limits: context.limits ?? DEFAULT_LAYER_LIMITS,
+      signal,
+      onProgress: (bytes) => {
+        done += bytes;
+        onEvent?.({ kind: "layer-progress", diffId, done, total: blob.size });
+      },
+    });
+  });
+  onEvent?.({ kind: "layer-done", diffId, unpacked: layer.unpacked });
+  return layer;
+}
+
+/** A manifest for an image that came without: its layers are their tar streams. */
+function plainManifest(config: ResolvedImage["config"], layers: readonly StoredLayer[]): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: OCI_MANIFEST,
+      config: {
+        mediaType: OCI_CONFIG,
+        digest: digestOf(config.bytes),
+        size: config.bytes.length,
+      },
+      layers: layers.map(({ diffId, unpacked }) => ({
+        mediaType: OCI_LAYER,
+        digest: diffId,
+        size: unpacked,
+      })),
+    }),
+  );
+}
