@@ -22,7 +22,7 @@ export interface DiskConfig {
 export interface NetworkDeviceConfig {
   /** MAC address, lower case with colons */
   readonly mac: string;
-  /** what carries its frames */
+  /** what carries its frames; a tap device exists already and persists, for the VMM may not make one */
   readonly backend:
     | { readonly kind: "tap"; readonly name: string }
     /** stream socket with frames prefixed by a 32-bit big-endian length (passt, QEMU) */
@@ -63,16 +63,25 @@ export interface MachineConfig {
 /** Why a virtual machine is no more. */
 export type MachineExit =
   | { readonly reason: "poweroff" }
+  /**
+   * The guest reset its machine. There being no ACPI, this is how a guest ends in order, by LINUX_REBOOT_CMD_RESTART;
+   * QEMU reports a triple fault as the same.
+   */
   | { readonly reason: "reboot" }
   | { readonly reason: "panic"; readonly message: string }
   | { readonly reason: "triple-fault" }
   | { readonly reason: "killed"; readonly signal: string }
   | { readonly reason: "vmm-error"; readonly message: string };
 
-/** A stage of the start, in order; every stage has a deadline. */
+/**
+ * A stage of the start, in order; every stage has a deadline. `spawn`: the VMM is a process; `configure`: it has
+ * made the machine; `boot`: the guest has opened the agent's port; `agent`: the agent has sent its first byte.
+ */
 export type MachineStage = "spawn" | "configure" | "boot" | "agent";
 
 export interface StartOptions {
+  /** deadlines of single stages that replace the backend's own, in `milliseconds` */
+  readonly deadlines?: Partial<Readonly<Record<MachineStage, number>>>;
   /** aborts the start; whatever exists by then is torn down */
   readonly signal?: AbortSignal;
   /** called when a stage is over, with its length in `milliseconds` */
@@ -98,6 +107,6 @@ export interface Machine extends AsyncDisposable {
 export interface Hypervisor {
   readonly name: "qemu" | "kvm";
   readonly accelerator: Accelerator;
-  /** Resolves when the VM runs and the agent's port is connected; rejects with a `VmmError` that names the stage. */
+  /** Resolves when the agent has sent its first byte, not yet read; rejects with a `VmmError` that names the stage. */
   start(config: MachineConfig, options?: StartOptions): Promise<Machine>;
 }

@@ -1,0 +1,120 @@
+/** The parts of a container that does not run yet: mounts, files and a control group. */
+
+import { MS_NOEXEC, MS_NOSUID } from "../linux/mount.ts";
+import type { ContainerSpec } from "../protocol/container-spec.ts";
+import { isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
+import type { ContainerPlaces } from "./become-container.ts";
+import { Cgroup } from "./cgroup.ts";
+import { type ContainerPlan, diskMounts, planContainer } from "./container-plan.ts";
+import { DEVPTS_OPTIONS } from "./default-mounts.ts";
+import { type Disks, unmountIfAny } from "./disks.ts";
+import { etcFiles } from "./etc-files.ts";
+import { ensureFolder, writeNewText } from "./file-access.ts";
+import type { KernelPaths } from "./kernel-paths.ts";
+import { parseMountOptions } from "./mount-options.ts";
+import { cgroupSettings } from "./resources.ts";
+import { mountRoot } from "./root-filesystem.ts";
+
+/** What containers share. */
+export interface Machine {
+  readonly sys: Syscalls;
+  readonly disks: Disks;
+  readonly kernelPaths: KernelPaths;
+  /** where each container has a folder for its mounts, and where a control group */
+  readonly folders: { readonly run: string; readonly cgroups: string };
+}
+
+/** What a container has from its creation to its removal. */
+export interface Parts {
+  readonly plan: ContainerPlan;
+  readonly cgroup: Cgroup;
+  readonly places: Omit<ContainerPlaces, "console">;
+}
+
+/** Steps that take back what was done, last first. */
+export class Undo {
+  readonly #steps: (() => void)[] = [];
+
+  push(step: () => void): void {
+    this.#steps.push(step);
+  }
+
+  all(): void {
+    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) step();
+  }
+}
+
+/** What it makes it teaches `undo` to take back, so that a failure leaves nothing. */
+export function assemble(
+  { sys, disks, folders, kernelPaths, undo }: Machine & { readonly undo: Undo },
+  id: string,
+  spec: ContainerSpec,
+): Parts {
+  const settings = cgroupSettings(spec.resources);
+  const contents = etcFiles(spec);
+  const folder = `${folders.run}/${id}`;
+  sys.mkdir(folder, 0o711);
+  undo.push(() => removeFolder(sys, folder));
+  const diskPaths = new Map<string, string>();
+  for (const serial of diskMounts(spec)) {
+    if (diskPaths.has(serial)) continue;
+    diskPaths.set(serial, disks.acquire({ serial, type: "ext4" }));
+    undo.push(() => disks.release(serial));
+  }
+  const plan = planContainer(spec, (serial) => diskPaths.get(serial) ?? "");
+  const root = mountRoot(sys, disks, { folder, rootfs: spec.rootfs });
+  undo.push(() => root.unmount());
+  const pts = mountTerminals(sys, folder, undo);
+  const files = writeFiles(sys, folder, contents);
+  const cgroup = Cgroup.create(sys, folders.cgroups, id);
+  undo.push(() => cgroup.remove());
+  cgroup.apply(settings);
+  return { plan, cgroup, places: { root: root.path, pts, files, kernelPaths } };
+}
+
+/** The container's own devpts, made outside so that the agent can open terminals in it. */
+function mountTerminals(sys: Syscalls, folder: string, undo: Undo): string {
+  const target = `${folder}/pts`;
+  ensureFolder(sys, target);
+  const { flags, data } = parseMountOptions(DEVPTS_OPTIONS);
+  sys.mount({
+    source: "devpts",
+    target,
+    type: "devpts",
+    flags: flags & (MS_NOSUID | MS_NOEXEC),
+    data,
+  });
+  undo.push(() => unmountIfAny(sys, target));
+  return target;
+}
+
+/** @returns where each file is by the path that it will have in the container */
+function writeFiles(
+  sys: Syscalls,
+  folder: string,
+  contents: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const files: Record<string, string> = {};
+  for (const [path, content] of Object.entries(contents)) {
+    const file = `${folder}/${path.slice(path.lastIndexOf("/") + 1)}`;
+    writeNewText(sys, file, content);
+    files[path] = file;
+  }
+  return files;
+}
+
+/** The container's folder with what it may hold once nothing is mounted there. */
+function removeFolder(sys: Syscalls, folder: string): void {
+  for (const name of ["hostname", "hosts", "resolv.conf"])
+    ifThere(() => sys.unlink(`${folder}/${name}`));
+  for (const name of ["pts", "root", "writable"]) ifThere(() => sys.rmdir(`${folder}/${name}`));
+  sys.rmdir(folder);
+}
+
+function ifThere(step: () => void): void {
+  try {
+    step();
+  } catch (error) {
+    if (!isSyscallError(error, "ENOENT")) throw error;
+  }
+}

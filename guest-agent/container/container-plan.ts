@@ -1,0 +1,156 @@
+/** All that can be decided about a container before it exists: its mounts, files and kernel parameters, checked. */
+
+import {
+  CLONE_NEWCGROUP,
+  CLONE_NEWIPC,
+  CLONE_NEWNET,
+  CLONE_NEWNS,
+  CLONE_NEWPID,
+  CLONE_NEWUTS,
+} from "../linux/sched.ts";
+import type { ContainerSpec, MountSpec } from "../protocol/container-spec.ts";
+import { defaultMounts, TMPFS_OPTIONS } from "./default-mounts.ts";
+import { containerError } from "./errors.ts";
+import { cleanPath } from "./inside-root.ts";
+import type { PlannedMount } from "./mount-inside.ts";
+import { parseMountOptions } from "./mount-options.ts";
+
+export interface ContainerPlan {
+  readonly spec: ContainerSpec;
+  /** `CLONE_NEW*` of the namespaces that are the container's own, without those in `unshared` */
+  readonly cloned: number;
+  /** CLONE_NEWCGROUP where it is the container's own: its root is the group that the process is in when it asks */
+  readonly unshared: number;
+  /** the kernel's views at the top of the root: /proc, /dev and /sys */
+  readonly views: readonly PlannedMount[];
+  /** mounts inside of those */
+  readonly inner: readonly PlannedMount[];
+  /** those asked for */
+  readonly mounts: readonly PlannedMount[];
+  /** path below /proc/sys, and value */
+  readonly sysctls: readonly {
+    readonly path: string;
+    readonly value: string;
+    readonly optional: boolean;
+  }[];
+}
+
+/** Serials of the disks that `spec` mounts beside its root. */
+export function diskMounts(spec: ContainerSpec): string[] {
+  return spec.mounts.filter(({ type }) => type === "disk").map(({ source }) => source);
+}
+
+/**
+ * @param diskPath says where the agent mounted the disk with a serial
+ * @throws ContainerError `CONTAINER_SPEC`
+ */
+export function planContainer(
+  spec: ContainerSpec,
+  diskPath: (serial: string) => string,
+): ContainerPlan {
+  checkNames(spec);
+  const { namespaces } = spec;
+  if (namespaces.user === "private") {
+    throw containerError(
+      "CONTAINER_SPEC",
+      "user namespaces are not supported: namespaces.user is private",
+    );
+  }
+  const own = (kind: "network" | "pid" | "ipc" | "uts" | "cgroup", flag: number): number =>
+    namespaces[kind] === "private" ? flag : 0;
+  const defaults = defaultMounts({ shmSize: spec.shmSize, privileged: spec.privileged }).map(
+    (each): PlannedMount => ({ ...each, ...parseMountOptions(each.options) }),
+  );
+  const isInner = ({ destination }: PlannedMount): boolean => destination.lastIndexOf("/") > 0;
+  return {
+    spec,
+    cloned:
+      CLONE_NEWNS |
+      own("pid", CLONE_NEWPID) |
+      own("ipc", CLONE_NEWIPC) |
+      own("uts", CLONE_NEWUTS) |
+      own("network", CLONE_NEWNET),
+    unshared: own("cgroup", CLONE_NEWCGROUP),
+    views: defaults.filter((each) => !isInner(each)),
+    inner: defaults.filter(isInner),
+    mounts: spec.mounts.map((mount) => planMount(mount, diskPath)),
+    sysctls: planSysctls(spec.sysctls),
+  };
+}
+
+function checkNames({ hostname, domainname }: ContainerSpec): void {
+  for (const name of [hostname, domainname]) {
+    // __NEW_UTS_LEN of linux/utsname.h
+    if (name.length > 64 || /[^\x21-\x7e]/.test(name)) {
+      throw containerError(
+        "CONTAINER_SPEC",
+        `invalid hostname or domainname: ${JSON.stringify(name.slice(0, 80))}`,
+      );
+    }
+  }
+}
+
+function planMount(mount: MountSpec, diskPath: (serial: string) => string): PlannedMount {
+  const { type, source, options } = mount;
+  if (!mount.destination.startsWith("/") || /\0/.test(mount.destination)) {
+    throw containerError(
+      "CONTAINER_SPEC",
+      `invalid mount path: '${mount.destination}' mount path must be absolute`,
+    );
+  }
+  const destination = cleanPath(mount.destination);
+  if (destination === "/")
+    throw containerError("CONTAINER_SPEC", "invalid mount path: destination can't be '/'");
+  if (/^\/proc(\/|$)/.test(destination)) {
+    throw containerError("CONTAINER_SPEC", `invalid mount path: ${destination} is inside /proc`);
+  }
+  const common = { destination };
+  switch (type) {
+    case "tmpfs":
+      return {
+        ...common,
+        ...parseMountOptions([...TMPFS_OPTIONS, ...options]),
+        type,
+        source: "tmpfs",
+      };
+    case "virtiofs":
+      return { ...common, ...parseMountOptions(options), type, source };
+    case "disk":
+      return {
+        ...common,
+        ...parseMountOptions(["bind", ...options]),
+        type: undefined,
+        source: diskPath(source),
+      };
+    case "bind":
+      return { ...common, ...parseMountOptions(["rbind", ...options]), type: undefined, source };
+  }
+}
+
+/** Docker sets these two unless told otherwise (moby daemon/oci_linux.go): low ports and ping for all users. */
+const DEFAULT_SYSCTLS: Readonly<Record<string, string>> = {
+  "net.ipv4.ip_unprivileged_port_start": "0",
+  "net.ipv4.ping_group_range": "0 2147483647",
+};
+
+/** Parameters that belong to a namespace (runc libcontainer/configs/validate). */
+const NAMESPACED =
+  /^(net\..+|fs\.mqueue\..+|kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced))$/;
+
+function planSysctls(given: ContainerSpec["sysctls"]): ContainerPlan["sysctls"] {
+  return Object.entries({ ...DEFAULT_SYSCTLS, ...given }).map(([name, value]) => {
+    const path = swapDotsAndSlashes(name);
+    if (!NAMESPACED.test(name) || path.split("/").some((part) => !/^\w[\w.-]*$/.test(part))) {
+      throw containerError(
+        "CONTAINER_SPEC",
+        `sysctl "${name.slice(0, 80)}" is not in a separate kernel namespace`,
+      );
+    }
+    return { path: `/proc/sys/${path}`, value, optional: !Object.hasOwn(given, name) };
+  });
+}
+
+/** sysctl(8): the separator is a dot, and a dot in a name (`net.ipv4.conf.eth0/1.forwarding`) is written as a slash. */
+function swapDotsAndSlashes(name: string): string {
+  return name.replace(/[./]/g, (each) => (each === "." ? "/" : "."));
+}

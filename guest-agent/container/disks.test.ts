@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { MS_RDONLY } from "../linux/mount.ts";
+import { RecordingSyscalls } from "../syscalls/recording-syscalls.ts";
+import { Disks } from "./disks.ts";
+
+function machine() {
+  const recording = new RecordingSyscalls()
+    .file("/sys/block/vda/serial", "image-1\n")
+    .file("/sys/block/vdb/serial", "a-serial-of-20-bytes")
+    .folder("/sys/block/loop0")
+    .folder("/run/disks");
+  return { recording, disks: new Disks(recording.sys, "/run/disks") };
+}
+
+test("a disk is found by its serial and mounted once for all its users", () => {
+  const { recording, disks } = machine();
+  const use = { serial: "image-1", type: "erofs" } as const;
+  assert.equal(disks.acquire(use), "/run/disks/image-1");
+  assert.equal(disks.acquire(use), "/run/disks/image-1");
+  const mount = {
+    source: "/dev/vda",
+    target: "/run/disks/image-1",
+    type: "erofs",
+    flags: MS_RDONLY,
+  };
+  assert.deepEqual(recording.made("mount"), [["mount", mount]]);
+  disks.release("image-1");
+  assert.deepEqual(recording.made("umount2"), []);
+  disks.release("image-1");
+  assert.deepEqual(recording.made("umount2"), [["umount2", "/run/disks/image-1", 0]]);
+  assert.ok(!recording.files.has("/run/disks/image-1"));
+});
+
+test("of a longer serial the device keeps twenty bytes", () => {
+  const { recording, disks } = machine();
+  disks.acquire({ serial: "a-serial-of-20-bytes-and-more", type: "ext4" });
+  const target = "/run/disks/a-serial-of-20-bytes-and-more";
+  assert.deepEqual(recording.made("mount"), [
+    ["mount", { source: "/dev/vdb", target, type: "ext4", flags: 0 }],
+  ]);
+});
+
+test("an unknown serial and one that is no name are refused and leave nothing", () => {
+  const { recording, disks } = machine();
+  const before = [...recording.files.keys()];
+  assert.throws(
+    () => disks.acquire({ serial: "none", type: "ext4" }),
+    /no disk with the serial none/,
+  );
+  for (const serial of ["../x", "", "a,b", "a:b", "a/b"]) {
+    assert.throws(() => disks.acquire({ serial, type: "ext4" }), { code: "CONTAINER_SPEC" });
+  }
+  assert.deepEqual([...recording.files.keys()], before);
+});
+
+test("a mount that fails leaves no folder and can be tried again", () => {
+  const { recording, disks } = machine();
+  recording.fail("mount", "EINVAL");
+  assert.throws(() => disks.acquire({ serial: "image-1", type: "erofs" }), /EINVAL/);
+  assert.ok(!recording.files.has("/run/disks/image-1"));
+  assert.equal(disks.acquire({ serial: "image-1", type: "erofs" }), "/run/disks/image-1");
+});
+
+test("a busy disk is taken away once its last user is gone", () => {
+  const { recording, disks } = machine();
+  disks.acquire({ serial: "image-1", type: "erofs" });
+  recording.fail("umount2", "EBUSY");
+  disks.release("image-1");
+  assert.deepEqual(
+    recording.made("umount2").map(([, , flags]) => flags),
+    [0, 2],
+  );
+});

@@ -1,0 +1,93 @@
+/** The machine's virtio disks, found by serial and mounted once however many containers use them. */
+
+import { MNT_DETACH, MS_RDONLY } from "../linux/mount.ts";
+import { isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
+import { containerError } from "./errors.ts";
+import { ensureFolder, listFolder, readTextIfAny } from "./file-access.ts";
+
+/** virtio 1.2 §5.2.6.1: a serial is at most 20 bytes long */
+const SERIAL_BYTES = 20;
+
+export interface DiskUse {
+  readonly serial: string;
+  /** `erofs`, mounted read-only, or `ext4` */
+  readonly type: "erofs" | "ext4";
+}
+
+/** Mounted disks below one folder. */
+export class Disks {
+  readonly #sys: Syscalls;
+  readonly #folder: string;
+  readonly #users = new Map<string, number>();
+
+  constructor(sys: Syscalls, folder: string) {
+    this.#sys = sys;
+    this.#folder = folder;
+  }
+
+  /** Mounts the disk unless it is. @returns where it is mounted */
+  acquire({ serial, type }: DiskUse): string {
+    checkSerial(serial);
+    const target = `${this.#folder}/${serial}`;
+    const users = this.#users.get(serial) ?? 0;
+    if (users === 0) this.#mount(findDisk(this.#sys, serial), target, type);
+    this.#users.set(serial, users + 1);
+    return target;
+  }
+
+  /** Ends one use; the last one unmounts. */
+  release(serial: string): void {
+    const users = this.#users.get(serial);
+    if (users === undefined) return;
+    if (users > 1) {
+      this.#users.set(serial, users - 1);
+      return;
+    }
+    this.#users.delete(serial);
+    const target = `${this.#folder}/${serial}`;
+    unmountIfAny(this.#sys, target);
+    this.#sys.rmdir(target);
+  }
+
+  #mount(source: string, target: string, type: DiskUse["type"]): void {
+    ensureFolder(this.#sys, target);
+    try {
+      this.#sys.mount({ source, target, type, flags: type === "erofs" ? MS_RDONLY : 0 });
+    } catch (error) {
+      this.#sys.rmdir(target);
+      throw error;
+    }
+  }
+}
+
+/**
+ * Device of the virtio disk with `serial`, `/dev/vda`.
+ *
+ * @throws ContainerError `CONTAINER_SPEC` when there is none
+ */
+export function findDisk(sys: Syscalls, serial: string): string {
+  for (const name of listFolder(sys, "/sys/block")) {
+    const found = readTextIfAny(sys, `/sys/block/${name}/serial`, 4096);
+    if (found?.trim() === serial.slice(0, SERIAL_BYTES)) return `/dev/${name}`;
+  }
+  throw containerError("CONTAINER_SPEC", `no disk with the serial ${serial}`);
+}
+
+/** Takes a mount away; what still uses it keeps it until then. */
+export function unmountIfAny(sys: Syscalls, path: string): void {
+  try {
+    sys.umount2(path, 0);
+  } catch (error) {
+    if (isSyscallError(error, "EBUSY")) sys.umount2(path, MNT_DETACH);
+    else if (!isSyscallError(error, "EINVAL", "ENOENT")) throw error;
+  }
+}
+
+/** The serial becomes part of a path and of mount options. */
+function checkSerial(serial: string): void {
+  if (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(serial)) return;
+  throw containerError(
+    "CONTAINER_SPEC",
+    `invalid disk serial: ${JSON.stringify(serial.slice(0, 80))}`,
+  );
+}

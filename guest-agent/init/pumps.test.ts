@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ERRNO } from "../linux/errno.ts";
+import { STREAM_WINDOW } from "../protocol/index.ts";
+import { IncomingStream, OutgoingStream } from "../protocol/stream.ts";
+import { RecordingSyscalls } from "../syscalls/recording-syscalls.ts";
+import { SyscallError } from "../syscalls/syscalls.ts";
+import { EventLoop } from "./event-loop.ts";
+import { InputPump } from "./input-pump.ts";
+import { OutputPump } from "./output-pump.ts";
+
+const FD = 5;
+
+function failure(call: string, code: keyof typeof ERRNO): SyscallError {
+  return new SyscallError(call, ERRNO[code], code);
+}
+
+/** A pipe that yields `script`: bytes, an error's name, or "" for the end; EAGAIN afterwards. */
+function outputFrom(script: (Uint8Array | keyof typeof ERRNO | "")[]) {
+  const recording = new RecordingSyscalls()
+    .on("poll", (fds) => fds.map(({ events }) => events))
+    .on("read", (_fd, buffer) => {
+      const next = script[0];
+      if (next === undefined) throw failure("read", "EAGAIN");
+      if (next instanceof Uint8Array) {
+        const piece = next.subarray(0, buffer.length);
+        buffer.set(piece);
+        if (piece.length === next.length) script.shift();
+        else script[0] = next.subarray(piece.length);
+        return piece.length;
+      }
+      script.shift();
+      if (next === "") return 0;
+      throw failure("read", next);
+    });
+  const loop = new EventLoop(recording.sys);
+  const stream = new OutgoingStream(1, () => {});
+  let ends = 0;
+  const pump = new OutputPump({ sys: recording.sys, loop, fd: FD, stream, onEnd: () => ends++ });
+  return { recording, loop, stream, pump, ends: () => ends };
+}
+
+/** All that the stream would send now, as text. */
+function sent(stream: OutgoingStream): string {
+  let text = "";
+  for (;;) {
+    const piece = stream.next();
+    if (piece === undefined) return text;
+    text += piece instanceof Uint8Array ? Buffer.from(piece).toString() : `<end ${piece.end}>`;
+  }
+}
+
+describe("OutputPump", () => {
+  it("carries output to the stream and ends it", () => {
+    const { loop, stream, ends } = outputFrom([Buffer.from("one "), Buffer.from("two"), ""]);
+    for (let turn = 0; turn < 3; turn++) loop.turn();
+    assert.equal(sent(stream), "one two<end 7>");
+    assert.equal(ends(), 1);
+  });
+
+  it("takes the hang-up of a terminal for the end", () => {
+    const { loop, stream } = outputFrom([Buffer.from("x"), "EIO"]);
+    loop.turn();
+    loop.turn();
+    assert.equal(sent(stream), "x<end 1>");
+  });
+
+  it("stops reading when the stream's window is full and goes on when there is room", () => {
+    const { recording, loop, stream } = outputFrom([new Uint8Array(2 * STREAM_WINDOW)]);
+    for (let turn = 0; turn < 20; turn++) loop.turn();
+    assert.equal(stream.room, 0);
+    assert.deepEqual(recording.calls.at(-1), ["poll", [], undefined]);
+    sent(stream);
+    stream.credit(1000);
+    loop.turn();
+    assert.equal(stream.room, 0);
+    assert.deepEqual(recording.made("poll").at(-1)?.[1], [{ fd: FD, events: 1 }]);
+  });
+
+  it("reads on and throws away when the host wants no more", () => {
+    const { loop, stream, ends } = outputFrom([new Uint8Array(3 * STREAM_WINDOW), ""]);
+    stream.close();
+    for (let turn = 0; turn < 30; turn++) loop.turn();
+    assert.equal(ends(), 1);
+  });
+
+  it("ends after what is in the pipe once the process is gone, though the pipe stays open", () => {
+    const { stream, pump, ends } = outputFrom([Buffer.from("last words")]);
+    pump.drain();
+    assert.equal(sent(stream), "last words<end 10>");
+    assert.equal(ends(), 1);
+  });
+
+  it("drains across a full window", () => {
+    const { stream, pump, ends } = outputFrom([new Uint8Array(STREAM_WINDOW + 10)]);
+    pump.drain();
+    assert.equal(ends(), 0);
+    sent(stream);
+    stream.credit(STREAM_WINDOW);
+    assert.equal(ends(), 1);
+    assert.equal(sent(stream).length, 10 + `<end ${STREAM_WINDOW + 10}>`.length);
+  });
+});
+
+/** A pipe that takes as many bytes a write as `room` says; `undefined` is EAGAIN, a name that error. */
+function inputTo(room: (number | undefined | keyof typeof ERRNO)[]) {
+  let taken = "";
+  const recording = new RecordingSyscalls()
+    .on("poll", (fds) => fds.map(({ events }) => events))
+    .on("write", (_fd, bytes) => {
+      const most = room.shift();
+      if (most === undefined) throw failure("write", "EAGAIN");
+      if (typeof most === "string") throw failure("write", most);
+      const piece = bytes.subarray(0, most);
+      taken += Buffer.from(piece).toString();
+      return piece.length;
+    });
+  const loop = new EventLoop(recording.sys);
+  let ends = 0;
+  const pump = new InputPump({ sys: recording.sys, loop, fd: FD, onEnd: () => ends++ });
+  const credits: number[] = [];
+  const stream = new IncomingStream({
+    id: 1,
+    offset: 0,
+    handlers: pump,
+    sendCredit: (offset) => credits.push(offset),
+  });
+  pump.attach(stream);
+  return { recording, loop, pump, stream, credits, taken: () => taken, ends: () => ends };
+}
+
+describe("InputPump", () => {
+  it("writes what comes and closes the pipe after the last byte", () => {
+    const { stream, taken, ends } = inputTo([100, 100]);
+    stream.data(Buffer.from("ab"));
+    stream.data(Buffer.from("cd"));
+    assert.equal(ends(), 0);
+    stream.end(4);
+    assert.equal(taken(), "abcd");
+    assert.equal(ends(), 1);
+  });
+
+  it("keeps what the pipe does not take and goes on when it does", () => {
+    const { loop, stream, taken, ends } = inputTo([1, undefined, 100]);
+    stream.data(Buffer.from("abc"));
+    stream.end(3);
+    assert.equal(taken(), "a");
+    assert.equal(ends(), 0);
+    loop.turn();
+    assert.equal(taken(), "abc");
+    assert.equal(ends(), 1);
+  });
+
+  it("grants credit only for what the process took", () => {
+    const { stream, credits } = inputTo([50_000, undefined]);
+    stream.data(new Uint8Array(200_000));
+    assert.deepEqual(credits, []);
+    const greedy = inputTo([200_000]);
+    greedy.stream.data(new Uint8Array(200_000));
+    assert.deepEqual(greedy.credits, [200_000]);
+  });
+
+  it("throws input away that the process does not want, and keeps granting credit", () => {
+    const { recording, stream, credits, ends } = inputTo(["EPIPE"]);
+    stream.data(new Uint8Array(100_000));
+    stream.data(new Uint8Array(100_000));
+    assert.equal(recording.made("write").length, 1);
+    assert.deepEqual(credits, [100_000, 200_000]);
+    stream.end(200_000);
+    assert.equal(ends(), 1);
+  });
+
+  it("does nothing to the descriptor once it is stopped", () => {
+    const { recording, loop, pump, stream, credits } = inputTo([undefined]);
+    stream.data(new Uint8Array(100_000));
+    pump.stop();
+    loop.turn();
+    stream.data(new Uint8Array(10));
+    assert.equal(recording.made("write").length, 1);
+    assert.deepEqual(credits, [100_000]);
+  });
+});

@@ -1,0 +1,124 @@
+/** From the flags of `dvm run` to what the engine is asked for. */
+
+import type { ContainerConfig } from "../api/engine-api.ts";
+import { cliError } from "./errors.ts";
+import { inheritValues, readEnvironmentFile } from "./parse/environment.ts";
+import { parseMemorySize } from "./parse/memory-size.ts";
+import { parseSecurityOptions } from "./parse/security-options.ts";
+import { parseSignal } from "./parse/signal-name.ts";
+import { checkPullPolicy, type RunValues } from "./run-flags.ts";
+
+export interface RunConfigOptions {
+  readonly values: RunValues;
+  readonly image: string;
+  readonly command: readonly string[];
+  /** dvm's own environment, which `--env NAME` takes values from */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** @throws DvmError for flags that contradict each other, and files that cannot be read */
+export function runConfig(options: RunConfigOptions): ContainerConfig {
+  const { values, environment } = options;
+  const { seccomp, noNewPrivileges } = parseSecurityOptions(values["security-opt"]);
+  checked(() => checkPullPolicy(values.pull ?? "missing"));
+  const stopSignal = values["stop-signal"];
+  if (stopSignal !== undefined) checked(() => parseSignal(stopSignal));
+  return {
+    image: options.image,
+    command: options.command,
+    ...entrypoint(values.entrypoint),
+    env: inheritValues(
+      [...values["env-file"].flatMap(readEnvironmentFile), ...values.env],
+      environment,
+    ),
+    groupAdd: values["group-add"],
+    terminal: values.tty,
+    openStdin: values.interactive,
+    labels: Object.fromEntries(values.label),
+    init: values.init,
+    readOnly: values["read-only"],
+    privileged: values.privileged,
+    autoRemove: values.rm,
+    tmpfs: values.tmpfs,
+    resources: resources(values),
+    ulimits: values.ulimit,
+    capAdd: values["cap-add"],
+    capDrop: values["cap-drop"],
+    seccomp: values.privileged && values["security-opt"].length === 0 ? "unconfined" : seccomp,
+    noNewPrivileges,
+    sysctls: Object.fromEntries(values.sysctl),
+    extraHosts: values["add-host"],
+    dns: {
+      servers: values.dns,
+      search: values["dns-search"],
+      options: values["dns-option"],
+    },
+    network: network(values.network),
+    machine: { accelerator: values.accel ?? "auto", backend: values.vmm ?? "auto" },
+    ...given("platform", values.platform),
+    ...given("name", values.name),
+    ...given("workingDirectory", values.workdir),
+    ...given("user", values.user),
+    ...given("hostname", values.hostname),
+    ...given("domainname", values.domainname),
+    ...given("stopSignal", stopSignal),
+    ...given("stopTimeout", values["stop-timeout"]),
+    ...given("shmSize", values["shm-size"]),
+    ...given("storageSize", storageSize(values["storage-opt"])),
+    ...given("oomScoreAdj", values["oom-score-adj"]),
+  };
+}
+
+function resources(values: RunValues): ContainerConfig["resources"] {
+  return {
+    ...given("memory", values.memory),
+    ...given("memoryReservation", values["memory-reservation"]),
+    ...given("memorySwap", values["memory-swap"]),
+    ...given("nanoCpus", values.cpus),
+    ...given("cpuShares", values["cpu-shares"]),
+    ...given("cpuQuota", values["cpu-quota"]),
+    ...given("cpuPeriod", values["cpu-period"]),
+    ...given("cpusetCpus", values["cpuset-cpus"]),
+    ...given("pids", values["pids-limit"]),
+  };
+}
+
+/** An empty entrypoint takes the image's away. */
+function entrypoint(value: string | undefined): Pick<ContainerConfig, "entrypoint"> {
+  if (value === undefined) return {};
+  return { entrypoint: value === "" ? [] : [value] };
+}
+
+function storageSize(options: readonly (readonly [string, string])[]): number | undefined {
+  let size: number | undefined;
+  for (const [key, value] of options) {
+    if (key !== "size") throw cliError("CONFLICT", `unknown storage option: ${key}`);
+    size = checked(() => parseMemorySize(value));
+  }
+  return size;
+}
+
+/** Containers have no network but their own loopback so far; Docker's default, a bridge, is refused only when asked for. */
+function network(mode = "none"): "none" {
+  if (mode === "none") return mode;
+  throw cliError("UNSUPPORTED", `network mode ${JSON.stringify(mode)} is not supported yet`, {
+    hint: "containers have a loopback interface only: leave --network out, or say --network none",
+  });
+}
+
+function checked<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw cliError("CONFLICT", error instanceof Error ? error.message : String(error));
+  }
+}
+
+function given<K extends string, T>(
+  key: K,
+  value: T | undefined,
+): { readonly [P in K]?: Exclude<T, undefined> } {
+  return (value === undefined ? {} : { [key]: value }) as {
+    readonly [P in K]?: Exclude<T, undefined>;
+  };
+}

@@ -1,0 +1,184 @@
+/** The flags of `dvm run`, with Docker's names, values and words. */
+
+import { parseCpus } from "./parse/cpus.ts";
+import { parseEnvironmentVariable } from "./parse/environment.ts";
+import {
+  asText,
+  booleanFlag,
+  type Flag,
+  type FlagTable,
+  type FlagValues,
+  listFlag,
+  valueFlag,
+} from "./parse/flag-set.ts";
+import { parseInteger } from "./parse/integer.ts";
+import { parseLabel, parseStorageOption, parseSysctl } from "./parse/key-values.ts";
+import { parseMemorySize, parseSwapSize } from "./parse/memory-size.ts";
+import { parseDnsSearch, parseDnsServer, parseExtraHost } from "./parse/network-names.ts";
+import { parseTmpfs } from "./parse/tmpfs.ts";
+import { parseUlimit } from "./parse/ulimit.ts";
+
+const text = (help: string, short?: string) =>
+  valueFlag({ placeholder: "string", help, parse: asText, ...(short ? { short } : {}) });
+const texts = (help: string) => listFlag({ help, parse: asText });
+const bytes = (help: string, short?: string) =>
+  valueFlag({ placeholder: "bytes", help, parse: parseMemorySize, ...(short ? { short } : {}) });
+const integer = (help: string, short?: string) =>
+  valueFlag({ placeholder: "int", help, parse: parseInteger, ...(short ? { short } : {}) });
+
+const STREAMS = ["stdin", "stdout", "stderr"] as const;
+const ACCELERATORS = ["auto", "kvm", "tcg"] as const;
+const BACKENDS = ["auto", "qemu", "kvm"] as const;
+const PULL_POLICIES = ["always", "missing", "never"] as const;
+
+const supported = {
+  "add-host": listFlag({
+    help: "Add a custom host-to-IP mapping (host:ip)",
+    parse: parseExtraHost,
+  }),
+  attach: listFlag({
+    short: "a",
+    help: "Attach to STDIN, STDOUT or STDERR",
+    parse: (value) =>
+      oneOf(STREAMS, value.toLowerCase(), "valid streams are STDIN, STDOUT and STDERR"),
+  }),
+  "cap-add": texts("Add Linux capabilities"),
+  "cap-drop": texts("Drop Linux capabilities"),
+  cidfile: text("Write the container ID to the file"),
+  "cpu-period": integer("Limit CPU CFS (Completely Fair Scheduler) period"),
+  "cpu-quota": integer("Limit CPU CFS (Completely Fair Scheduler) quota"),
+  "cpu-shares": integer("CPU shares (relative weight)", "c"),
+  cpus: valueFlag({ placeholder: "decimal", help: "Number of CPUs", parse: parseCpus }),
+  "cpuset-cpus": text("CPUs in which to allow execution (0-3, 0,1)"),
+  detach: booleanFlag({ short: "d", help: "Run container in background and print container ID" }),
+  dns: listFlag({ help: "Set custom DNS servers", parse: parseDnsServer }),
+  "dns-option": texts("Set DNS options"),
+  "dns-search": listFlag({ help: "Set custom DNS search domains", parse: parseDnsSearch }),
+  domainname: text("Container NIS domain name"),
+  entrypoint: text("Overwrite the default ENTRYPOINT of the image"),
+  env: listFlag({
+    short: "e",
+    help: "Set environment variables",
+    parse: parseEnvironmentVariable,
+  }),
+  "env-file": texts("Read in a file of environment variables"),
+  "group-add": texts("Add additional groups to join"),
+  help: booleanFlag({ help: "Print usage" }),
+  hostname: text("Container host name", "h"),
+  init: booleanFlag({
+    help: "Run an init inside the container that forwards signals and reaps processes",
+  }),
+  interactive: booleanFlag({ short: "i", help: "Keep STDIN open even if not attached" }),
+  label: listFlag({ short: "l", help: "Set meta data on a container", parse: parseLabel }),
+  memory: bytes("Memory limit", "m"),
+  "memory-reservation": bytes("Memory soft limit"),
+  "memory-swap": valueFlag({
+    placeholder: "bytes",
+    help: "Swap limit equal to memory plus swap: '-1' to enable unlimited swap",
+    parse: parseSwapSize,
+  }),
+  name: text("Assign a name to the container"),
+  network: valueFlag({
+    placeholder: "network",
+    help: "Connect a container to a network (none)",
+    parse: asText,
+  }),
+  "oom-score-adj": integer("Tune host's OOM preferences (-1000 to 1000)"),
+  "pids-limit": integer("Tune container pids limit (set -1 for unlimited)"),
+  platform: text("Set platform if server is multi-platform capable"),
+  privileged: booleanFlag({ help: "Give extended privileges to this container" }),
+  pull: valueFlag({
+    placeholder: "string",
+    help: 'Pull image before running ("always", "missing", "never")',
+    parse: asText,
+    defaultText: '"missing"',
+  }),
+  quiet: booleanFlag({ short: "q", help: "Suppress the pull output" }),
+  "read-only": booleanFlag({ help: "Mount the container's root filesystem as read only" }),
+  rm: booleanFlag({
+    help: "Automatically remove the container and its associated anonymous volumes when it exits",
+  }),
+  "security-opt": texts("Security Options"),
+  "shm-size": bytes("Size of /dev/shm"),
+  "sig-proxy": booleanFlag({ help: "Proxy received signals to the process", initial: true }),
+  "stop-signal": text("Signal to stop the container"),
+  "stop-timeout": integer("Timeout (in seconds) to stop a container"),
+  "storage-opt": listFlag({
+    help: "Storage driver options for the container (size=BYTES)",
+    parse: parseStorageOption,
+  }),
+  sysctl: listFlag({ placeholder: "map", help: "Sysctl options", parse: parseSysctl }),
+  tmpfs: listFlag({ help: "Mount a tmpfs directory", parse: parseTmpfs }),
+  tty: booleanFlag({ short: "t", help: "Allocate a pseudo-TTY" }),
+  ulimit: listFlag({ placeholder: "ulimit", help: "Ulimit options", parse: parseUlimit }),
+  user: text("Username or UID (format: <name|uid>[:<group|gid>])", "u"),
+  workdir: text("Working directory inside the container", "w"),
+
+  // dvm's own
+  accel: valueFlag({
+    placeholder: "string",
+    help: 'How guest instructions are executed ("auto", "kvm", "tcg")',
+    parse: (value) => oneOf(ACCELERATORS, value, `must be one of ${ACCELERATORS.join(", ")}`),
+    defaultText: '"auto"',
+  }),
+  vmm: valueFlag({
+    placeholder: "string",
+    help: 'Which hypervisor runs the machine ("auto", "qemu", "kvm")',
+    parse: (value) => oneOf(BACKENDS, value, `must be one of ${BACKENDS.join(", ")}`),
+    defaultText: '"auto"',
+  }),
+  verbose: booleanFlag({ help: "Show the phases of the start with their times" }),
+} as const satisfies FlagTable;
+
+/** Flags that `docker run` has and `dvm run` has not yet: named, so that they are refused as what they are. */
+const UNSUPPORTED_VALUES =
+  `annotation blkio-weight blkio-weight-device cgroup-parent cgroupns cpu-rt-period
+  cpu-rt-runtime cpuset-mems detach-keys device device-cgroup-rule device-read-bps device-read-iops
+  device-write-bps device-write-iops expose:  gpus health-cmd health-interval health-retries
+  health-start-interval health-start-period health-timeout ip ip6 ipc isolation label-file link link-local-ip
+  log-driver log-opt mac-address memory-swappiness mount network-alias pid publish:p restart runtime userns uts
+  volume:v volume-driver volumes-from`.split(/\s+/);
+const UNSUPPORTED_SWITCHES = ["no-healthcheck", "oom-kill-disable", "publish-all:P"];
+
+const unsupported = Object.fromEntries([
+  ...UNSUPPORTED_VALUES.map((entry) => unsupportedFlag(entry, "value")),
+  ...UNSUPPORTED_SWITCHES.map((entry) => unsupportedFlag(entry, "")),
+]);
+
+export type RunValues = FlagValues<typeof supported>;
+
+/** The flags that dvm knows. */
+export const runFlags: typeof supported = supported;
+
+/** Those, and the ones that Docker knows. */
+export const allRunFlags = { ...unsupported, ...supported };
+
+/** Names of the flags that are refused, each with the text it was given. */
+export const unsupportedNames: ReadonlySet<string> = new Set(Object.keys(unsupported));
+
+/** @throws Error for another policy, with Docker's words */
+export function checkPullPolicy(policy: string): void {
+  oneOf(
+    PULL_POLICIES,
+    policy,
+    `invalid pull option: '${policy}': must be one of "always", "missing" or "never"`,
+  );
+}
+
+function unsupportedFlag(entry: string, placeholder: string): readonly [string, Flag<string>] {
+  const [name = "", short] = entry.split(":");
+  const flag: Flag<string> = {
+    placeholder,
+    help: "",
+    initial: "",
+    hidden: true,
+    take: (value) => value,
+    ...(short ? { short } : {}),
+  };
+  return [name, flag];
+}
+
+function oneOf<const T extends string>(choices: readonly T[], value: string, refusal: string): T {
+  for (const choice of choices) if (choice === value) return choice;
+  throw new Error(refusal);
+}

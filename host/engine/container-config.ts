@@ -1,0 +1,98 @@
+/** What a container is asked to be: the engine's own terms, kept on disk as they are. */
+
+import type { Rlimit } from "#protocol";
+
+/** A tmpfs in the container. */
+export interface TmpfsMount {
+  /** absolute path in the container */
+  readonly destination: string;
+  /** options as mount(8) writes them */
+  readonly options: readonly string[];
+}
+
+/** Limits as Docker states them; absent is "no limit" or Docker's default. */
+export interface ResourceConfig {
+  /** memory, in `bytes` */
+  readonly memory?: number;
+  /** soft limit of memory, in `bytes` */
+  readonly memoryReservation?: number;
+  /** memory plus swap, in `bytes`; -1 for unlimited swap */
+  readonly memorySwap?: number;
+  /** CPUs, in `billionths` of one */
+  readonly nanoCpus?: number;
+  /** relative weight, 2 to 262144 */
+  readonly cpuShares?: number;
+  /** CPU time per period, in `microseconds` */
+  readonly cpuQuota?: number;
+  /** period of the quota, in `microseconds` */
+  readonly cpuPeriod?: number;
+  /** CPUs that may be used, a list such as `0-2,4` */
+  readonly cpusetCpus?: string;
+  /** most processes and threads; 0 or -1 for no limit */
+  readonly pids?: number;
+}
+
+/** Which virtual machine carries the container. */
+export interface MachineChoice {
+  readonly accelerator: "kvm" | "tcg" | "auto";
+  readonly backend: "qemu" | "kvm" | "auto";
+}
+
+export interface ContainerConfig {
+  /** image as the user wrote it */
+  readonly image: string;
+  /** `OS/ARCHITECTURE[/VARIANT]` of the image; absent: this machine's */
+  readonly platform?: string;
+  /** name of the container; absent: one is made up */
+  readonly name?: string;
+  /** arguments that replace the image's command; empty: the image's own */
+  readonly command: readonly string[];
+  /** replaces the image's entrypoint; empty: none */
+  readonly entrypoint?: readonly string[];
+  /** `NAME=value`, or `NAME` to unset it */
+  readonly env: readonly string[];
+  readonly workingDirectory?: string;
+  /** `user[:group]`; absent: the image's */
+  readonly user?: string;
+  readonly groupAdd: readonly string[];
+  /** absent: the first 12 digits of the id */
+  readonly hostname?: string;
+  readonly domainname?: string;
+  /** whether the process has a terminal */
+  readonly terminal: boolean;
+  /** whether the process's input stays open */
+  readonly openStdin: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  /** signal by name or number; absent: the image's, or SIGTERM */
+  readonly stopSignal?: string;
+  /** time between the stop signal and SIGKILL, in `seconds` */
+  readonly stopTimeout?: number;
+  readonly init: boolean;
+  readonly readOnly: boolean;
+  readonly privileged: boolean;
+  /** whether the container is removed once it has ended */
+  readonly autoRemove: boolean;
+  readonly tmpfs: readonly TmpfsMount[];
+  /** size of /dev/shm, in `bytes` */
+  readonly shmSize?: number;
+  /** capacity of the writable layer, in `bytes` */
+  readonly storageSize?: number;
+  readonly resources: ResourceConfig;
+  readonly ulimits: readonly Rlimit[];
+  readonly oomScoreAdj?: number;
+  readonly capAdd: readonly string[];
+  readonly capDrop: readonly string[];
+  /** `default`, `unconfined`, or a profile as JSON text */
+  readonly seccomp: string;
+  readonly noNewPrivileges: boolean;
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** lines of /etc/hosts, `address name` */
+  readonly extraHosts: readonly string[];
+  readonly dns: {
+    readonly servers: readonly string[];
+    readonly search: readonly string[];
+    readonly options: readonly string[];
+  };
+  readonly network: "none";
+  readonly machine: MachineChoice;
+}

@@ -1,0 +1,83 @@
+/** What the guest makes of the container around its processes. */
+
+import type { ContainerSpec, Resources } from "#protocol";
+import type { ContainerConfig, ResourceConfig } from "./container-config.ts";
+import { shortId } from "./container-name.ts";
+
+/** Serials of the machine's disks; the same in every machine, so that a template fits all containers. */
+export const IMAGE_SERIAL = "dvm-image";
+export const UPPER_SERIAL = "dvm-upper";
+
+/** Docker's size of /dev/shm, in `bytes`. */
+const DEFAULT_SHM_SIZE = 64 * 1024 * 1024;
+/** Docker's period for a limit given as a number of CPUs, in `microseconds`. */
+const CPU_PERIOD = 100_000;
+
+export function containerHostname(id: string, config: ContainerConfig): string {
+  return config.hostname ?? shortId(id);
+}
+
+export function containerSpec(id: string, config: ContainerConfig): ContainerSpec {
+  return {
+    hostname: containerHostname(id, config),
+    domainname: config.domainname ?? "",
+    rootfs: {
+      imageSerial: IMAGE_SERIAL,
+      upper: { kind: "disk", serial: UPPER_SERIAL },
+      readOnly: config.readOnly,
+    },
+    mounts: config.tmpfs.map(({ destination, options }) => ({
+      destination,
+      type: "tmpfs",
+      source: "",
+      options,
+    })),
+    shmSize: config.shmSize || DEFAULT_SHM_SIZE,
+    extraHosts: config.extraHosts,
+    dns: config.dns,
+    sysctls: config.sysctls,
+    resources: guestResources(config.resources),
+    namespaces: {
+      network: "private",
+      pid: "private",
+      ipc: "private",
+      uts: "private",
+      cgroup: "private",
+      user: "guest",
+    },
+    privileged: config.privileged,
+    init: config.init,
+  };
+}
+
+/** Docker's numbers as the guest's: what is not limited is left out. */
+export function guestResources(limits: ResourceConfig): Resources {
+  const { memory = 0, memorySwap = 0, nanoCpus = 0, pids = 0 } = limits;
+  const cpu =
+    nanoCpus > 0
+      ? { cpuQuota: Math.round((nanoCpus * CPU_PERIOD) / 1e9), cpuPeriod: CPU_PERIOD }
+      : {
+          ...positive("cpuQuota", limits.cpuQuota),
+          ...positive("cpuPeriod", limits.cpuPeriod),
+        };
+  // Docker's default is as much swap as memory (moby daemon adaptContainerSettings)
+  const swap = memory > 0 && memorySwap === 0 ? memory * 2 : memorySwap;
+  return {
+    ...positive("memory", memory),
+    ...positive("memoryReservation", limits.memoryReservation),
+    ...(swap === 0 ? {} : { memorySwap: swap }),
+    ...cpu,
+    ...positive("cpuShares", limits.cpuShares),
+    ...(limits.cpusetCpus ? { cpusetCpus: limits.cpusetCpus } : {}),
+    ...positive("pids", pids),
+  };
+}
+
+function positive<K extends string>(
+  key: K,
+  value: number | undefined,
+): { readonly [P in K]?: number } {
+  return (value === undefined || value <= 0 ? {} : { [key]: value }) as {
+    readonly [P in K]?: number;
+  };
+}

@@ -1,0 +1,206 @@
+/**
+ * The containers on disk: `containers/ID/container.json` beside each one's disks, and `names/NAME`, which holds
+ * the id and makes names unique among processes, since linking it succeeds once.
+ */
+
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { makeContainerName, NAME_PATTERN, shortId } from "./container-name.ts";
+import { type ContainerRecord, RECORD_VERSION } from "./container-record.ts";
+import { engineError } from "./errors.ts";
+import { makePrivateFolder } from "./paths.ts";
+
+const ID_PATTERN = /^[0-9a-f]{64}$/;
+/** Tries to make up a name that is free. */
+const NAME_ATTEMPTS = 20;
+
+export class ContainerStore {
+  readonly #containers: string;
+  readonly #names: string;
+
+  constructor(dataRoot: string) {
+    this.#containers = join(dataRoot, "containers");
+    this.#names = join(dataRoot, "names");
+  }
+
+  /** The folder of a container's own files. */
+  folder(id: string): string {
+    return join(this.#containers, id);
+  }
+
+  /**
+   * Makes the container's folder and takes its name, or makes one up.
+   *
+   * @returns the name
+   * @throws DvmError `NAME_TAKEN`
+   */
+  reserve(id: string, wanted: string | undefined): string {
+    makePrivateFolder(this.#containers);
+    makePrivateFolder(this.#names);
+    mkdirSync(this.folder(id), { mode: 0o700 });
+    try {
+      return this.#takeName(id, wanted);
+    } catch (error) {
+      rmSync(this.folder(id), { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  exists(id: string): boolean {
+    return this.#ids().includes(id);
+  }
+
+  /** Writes the record; a reader sees the old one or the new one. */
+  write(record: ContainerRecord): void {
+    const path = this.#recordPath(record.id);
+    const draft = `${path}.new`;
+    writeFileSync(draft, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+    renameSync(draft, path);
+  }
+
+  /** The record, or nothing when there is none. @throws DvmError `STATE_CORRUPT` */
+  read(id: string): ContainerRecord | undefined {
+    const text = readIfThere(this.#recordPath(id));
+    if (text === undefined) return undefined;
+    return parseRecord(text, id);
+  }
+
+  /** All records, newest first; those that cannot be read are left out and handed to `onCorrupt`. */
+  list(onCorrupt: (error: unknown) => void = () => {}): ContainerRecord[] {
+    const records: ContainerRecord[] = [];
+    for (const id of this.#ids()) {
+      try {
+        const record = this.read(id);
+        if (record !== undefined) records.push(record);
+      } catch (error) {
+        onCorrupt(error);
+      }
+    }
+    return records.sort((a, b) => b.created.localeCompare(a.created));
+  }
+
+  /**
+   * The id that a name, an id, or the unique start of an id stands for.
+   *
+   * @throws DvmError `NO_SUCH_CONTAINER`
+   */
+  resolve(reference: string): string {
+    const ids = this.#ids();
+    if (ids.includes(reference)) return reference;
+    const named = NAME_PATTERN.test(reference) ? this.#idOfName(reference) : undefined;
+    if (named !== undefined) return named;
+    const matches = reference === "" ? [] : ids.filter((id) => id.startsWith(reference));
+    const [only] = matches;
+    if (only === undefined) {
+      throw engineError("NO_SUCH_CONTAINER", `no such container: ${reference}`);
+    }
+    if (matches.length > 1) {
+      throw engineError(
+        "NO_SUCH_CONTAINER",
+        `multiple IDs found with provided prefix: ${reference}`,
+      );
+    }
+    return only;
+  }
+
+  /** Removes the container's folder and gives its name back. */
+  remove(id: string): void {
+    for (const name of namesOf(this.#names, id)) rmSync(join(this.#names, name), { force: true });
+    rmSync(this.folder(id), { recursive: true, force: true });
+  }
+
+  #takeName(id: string, wanted: string | undefined): string {
+    const draft = join(this.folder(id), "id");
+    writeFileSync(draft, id, { mode: 0o600 });
+    for (let attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
+      const name = wanted ?? makeContainerName(attempt);
+      if (this.#link(draft, name)) return name;
+      const holder = this.#idOfName(name);
+      // its container is gone, or the name was given back just now
+      if (holder === undefined) rmSync(join(this.#names, name), { force: true });
+      else if (wanted !== undefined) throw nameTaken(name, holder);
+    }
+    throw engineError("NAME_TAKEN", `no free name in ${NAME_ATTEMPTS} attempts`);
+  }
+
+  #link(draft: string, name: string): boolean {
+    try {
+      linkSync(draft, join(this.#names, name));
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+      throw error;
+    }
+  }
+
+  #idOfName(name: string): string | undefined {
+    const id = readIfThere(join(this.#names, name));
+    if (id === undefined || !ID_PATTERN.test(id)) return undefined;
+    return this.#ids().includes(id) ? id : undefined;
+  }
+
+  #ids(): string[] {
+    return listFolder(this.#containers).filter((name) => ID_PATTERN.test(name));
+  }
+
+  #recordPath(id: string): string {
+    return join(this.folder(id), "container.json");
+  }
+}
+
+function namesOf(folder: string, id: string): string[] {
+  return listFolder(folder).filter((name) => readIfThere(join(folder, name)) === id);
+}
+
+function nameTaken(name: string, holder: string): Error {
+  return engineError(
+    "NAME_TAKEN",
+    `conflict. The container name "/${name}" is already in use by container "${holder}"`,
+  );
+}
+
+/** The file was written by dvm itself; what is checked is that it is whole and of this version. */
+function parseRecord(text: string, id: string): ContainerRecord {
+  let value: Partial<ContainerRecord> | null;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw engineError("STATE_CORRUPT", `state of container ${shortId(id)} is damaged`, { cause });
+  }
+  if (value?.version !== RECORD_VERSION) {
+    throw engineError(
+      "STATE_CORRUPT",
+      `state of container ${shortId(id)} has version ${value?.version}, wanted ${RECORD_VERSION}`,
+    );
+  }
+  if (value.id !== id || !value.state || !value.config || !value.image || !value.name) {
+    throw engineError("STATE_CORRUPT", `state of container ${shortId(id)} is incomplete`);
+  }
+  return value as ContainerRecord;
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function listFolder(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}

@@ -1,0 +1,104 @@
+/** The start of a container, step by step; whatever fails, what was there by then is taken down again. */
+
+import type { TerminalSize } from "#protocol";
+import type { AttachedStreams } from "./attachment.ts";
+import { bootMachine, type GuestDeadlines } from "./boot-machine.ts";
+import type { ContainerRecord } from "./container-record.ts";
+import { containerHostname, containerSpec } from "./container-spec.ts";
+import { type EventSink, inPhase } from "./engine-event.ts";
+import type { EngineParts, PreparedImage } from "./engine-parts.ts";
+import { type ContainerExit, LiveContainer } from "./live-container.ts";
+import { machineShape } from "./machine-shape.ts";
+import { processSpec } from "./process-spec.ts";
+import type { RunDirectory } from "./run-directory.ts";
+
+export interface StartOptions {
+  readonly record: ContainerRecord;
+  readonly image: PreparedImage;
+  readonly attached: readonly AttachedStreams[];
+  /** size of the client's terminal */
+  readonly terminal: TerminalSize | undefined;
+  readonly writableDisk: string;
+  readonly dataRoot: string;
+  readonly runDirectory: RunDirectory;
+  readonly parts: EngineParts;
+  readonly deadlines: GuestDeadlines;
+  readonly onEvent: EventSink;
+  readonly signal: AbortSignal | undefined;
+  /** the process runs */
+  readonly onRunning: () => void;
+  /** the process has ended; `release` ends the machine, in good order if the writable disk is to be kept */
+  readonly onEnd: (exit: ContainerExit, release: (keepDisk: boolean) => Promise<void>) => void;
+}
+
+export async function startContainer(options: StartOptions): Promise<LiveContainer> {
+  const { record, parts, onEvent, signal } = options;
+  const { id: container, config } = record;
+  const { hypervisor, reason } = await inPhase(onEvent, { container, phase: "accelerator" }, () =>
+    parts.openHypervisor(config.machine, options.dataRoot),
+  );
+  signal?.throwIfAborted();
+  const shape = machineShape(config.resources, hypervisor.accelerator);
+  const { name: backend, accelerator } = hypervisor;
+  onEvent({
+    type: "machine",
+    container,
+    backend,
+    accelerator,
+    reason,
+    ...shape,
+  });
+
+  await using undo = new AsyncDisposableStack();
+  const booted = undo.use(
+    await bootMachine({
+      ...options,
+      container,
+      hypervisor,
+      artifacts: parts.findArtifacts(),
+      shape,
+      extents: options.image.extents,
+      runDirectory: options.runDirectory.path,
+      hostname: containerHostname(container, config),
+    }),
+  );
+  options.runDirectory.noteMachine(booted.machine.pid);
+  const live = new LiveContainer({
+    container,
+    booted,
+    spec: containerSpec(container, config),
+    process: (stdio) =>
+      processSpec({
+        config,
+        image: record.image.run,
+        hostname: containerHostname(container, config),
+        stdio,
+        ...(options.terminal ? { terminal: options.terminal } : {}),
+      }),
+    attached: options.attached,
+    openStdin: config.openStdin,
+    terminal: config.terminal,
+    deadlines: options.deadlines,
+    onEvent,
+    signal,
+  });
+  await live.start();
+  options.onRunning();
+  const machine = undo.move();
+  void live.exit.then((exit) =>
+    options.onEnd(exit, async (keepDisk) => {
+      if (keepDisk) await shutDown(live, onEvent, container);
+      await machine.disposeAsync();
+    }),
+  );
+  return live;
+}
+
+/** A guest that does not shut down is killed; its disk has a journal. */
+async function shutDown(live: LiveContainer, onEvent: EventSink, container: string): Promise<void> {
+  try {
+    await live.shutDown();
+  } catch (error) {
+    onEvent({ type: "warning", container, text: `shutting down: ${(error as Error).message}` });
+  }
+}

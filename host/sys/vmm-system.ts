@@ -1,0 +1,135 @@
+/**
+ * The system calls of the VMM, in the shape of its `System` interface (host/vmm/kvm/system.ts).
+ *
+ * Results follow the kernel's convention, a negated errno on failure, and addresses are plain numbers:
+ * user space ends at 2^47, so they are exact, and numbers cost no allocation on the paths that run for
+ * every request. All calls are made synchronously on the calling thread. Memory that a call is given by
+ * address belongs to a mapping that is never unmapped, so it outlives the call.
+ */
+
+import koffi from "koffi";
+import { foreign } from "./libc.ts";
+import { checked } from "./system-error.ts";
+
+type Call<Arguments extends readonly unknown[]> = (...values: Arguments) => number;
+
+const raw = {
+  ioctl: foreign<Call<[number, number, number]>>(
+    "int ioctl(int fd, unsigned long request, uintptr_t argument)",
+  ),
+  mmap: foreign<Call<[number, number, number, number, number, number]>>(
+    "intptr_t mmap(uintptr_t address, size_t length, int protection, int flags, int fd, int64_t offset)",
+  ),
+  memfd_create: foreign<Call<[string, number]>>(
+    "int memfd_create(const char *name, unsigned int flags)",
+  ),
+  ftruncate: foreign<Call<[number, number]>>("int ftruncate(int fd, int64_t length)"),
+  eventfd: foreign<Call<[number, number]>>("int eventfd(unsigned int initial, int flags)"),
+  read: foreign<Call<[number, number, number]>>(
+    "intptr_t read(int fd, uintptr_t buffer, size_t count)",
+  ),
+  write: foreign<Call<[number, number, number]>>(
+    "intptr_t write(int fd, uintptr_t buffer, size_t count)",
+  ),
+  readv: foreign<Call<[number, number, number]>>(
+    "intptr_t readv(int fd, uintptr_t vectors, int count)",
+  ),
+  writev: foreign<Call<[number, number, number]>>(
+    "intptr_t writev(int fd, uintptr_t vectors, int count)",
+  ),
+  preadv: foreign<Call<[number, number, number, number]>>(
+    "intptr_t preadv(int fd, uintptr_t vectors, int count, int64_t offset)",
+  ),
+  pwritev: foreign<Call<[number, number, number, number]>>(
+    "intptr_t pwritev(int fd, uintptr_t vectors, int count, int64_t offset)",
+  ),
+  poll: foreign<Call<[number, number, number]>>(
+    "int poll(uintptr_t descriptors, unsigned long count, int milliseconds)",
+  ),
+  fallocate: foreign<Call<[number, number, number, number]>>(
+    "int fallocate(int fd, int mode, int64_t offset, int64_t length)",
+  ),
+  fdatasync: foreign<Call<[number]>>("int fdatasync(int fd)"),
+  madvise: foreign<Call<[number, number, number]>>(
+    "int madvise(uintptr_t address, size_t length, int advice)",
+  ),
+  getrandom: foreign<Call<[number, number, number]>>(
+    "intptr_t getrandom(uintptr_t buffer, size_t length, unsigned int flags)",
+  ),
+  accept4: foreign<Call<[number, number, number, number]>>(
+    "int accept4(int fd, uintptr_t address, uintptr_t length, int flags)",
+  ),
+  close: foreign<Call<[number]>>("int close(int fd)"),
+  lseek: foreign<Call<[number, number, number]>>(
+    "int64_t lseek(int fd, int64_t offset, int whence)",
+  ),
+  _exit: foreign<Call<[number]>>("void _exit(int code)"),
+};
+
+const PROT_READ_WRITE = 3;
+const MAP_SHARED = 1;
+const MAP_PRIVATE = 2;
+const MAP_ANONYMOUS = 0x20;
+const MAP_NORESERVE = 0x4000;
+const MFD_CLOEXEC = 1;
+const EFD_CLOEXEC_NONBLOCK = 0o2004000;
+const SOCK_CLOEXEC_NONBLOCK = 0o2004000;
+const SEEK_END = 2;
+
+type Address = number & { readonly brand: "host address" };
+
+const result = (value: number): number => (value < 0 ? -koffi.errno() : value);
+
+/** Maps memory that stays mapped: the view has no end of life that JavaScript could overlook. */
+function map(length: number, source?: { readonly fd: number; readonly shared: boolean }) {
+  const flags =
+    source === undefined
+      ? MAP_PRIVATE | MAP_ANONYMOUS
+      : (source.shared ? MAP_SHARED : MAP_PRIVATE) | MAP_NORESERVE;
+  const mapped = raw.mmap(0, length, PROT_READ_WRITE, flags, source?.fd ?? -1, 0);
+  const address = checked("mmap", `of ${length} bytes`, mapped);
+  return { address: address as Address, bytes: koffi.view(BigInt(address), length) };
+}
+
+function memfd(name: string, length: number): number {
+  const fd = result(raw.memfd_create(name, MFD_CLOEXEC));
+  if (fd < 0) return fd;
+  const truncated = result(raw.ftruncate(fd, length));
+  return truncated < 0 ? truncated : fd;
+}
+
+/** The system calls of this thread; a Worker has its own. */
+export const vmmSystem = {
+  ioctl: (fd: number, request: number, argument: number) =>
+    result(raw.ioctl(fd, request, argument)),
+  map,
+  /** The view of a mapping that another thread made. */
+  view: (address: Address, length: number): ArrayBuffer => koffi.view(BigInt(address), length),
+  memfd,
+  eventfd: () => result(raw.eventfd(0, EFD_CLOEXEC_NONBLOCK)),
+  read: (fd: number, address: Address, length: number) => result(raw.read(fd, address, length)),
+  write: (fd: number, address: Address, length: number) => result(raw.write(fd, address, length)),
+  readv: (fd: number, vectors: Address, count: number) => result(raw.readv(fd, vectors, count)),
+  writev: (fd: number, vectors: Address, count: number) => result(raw.writev(fd, vectors, count)),
+  preadv: (fd: number, vectors: Address, count: number, offset: number) =>
+    result(raw.preadv(fd, vectors, count, offset)),
+  pwritev: (fd: number, vectors: Address, count: number, offset: number) =>
+    result(raw.pwritev(fd, vectors, count, offset)),
+  poll: (descriptors: Address, count: number, milliseconds: number) =>
+    result(raw.poll(descriptors, count, milliseconds)),
+  fallocate: (fd: number, mode: number, offset: number, length: number) =>
+    result(raw.fallocate(fd, mode, offset, length)),
+  ftruncate: (fd: number, length: number) => result(raw.ftruncate(fd, length)),
+  fdatasync: (fd: number) => result(raw.fdatasync(fd)),
+  madvise: (address: Address, length: number, advice: number) =>
+    result(raw.madvise(address, length, advice)),
+  getrandom: (address: Address, length: number) => result(raw.getrandom(address, length, 0)),
+  accept: (fd: number) => result(raw.accept4(fd, 0, 0, SOCK_CLOEXEC_NONBLOCK)),
+  close: (fd: number) => result(raw.close(fd)),
+  fileSize: (fd: number) => result(raw.lseek(fd, 0, SEEK_END)),
+  now: () => performance.now(),
+  exit: (code: number): never => {
+    raw._exit(code);
+    throw new Error("_exit returned");
+  },
+};

@@ -1,0 +1,132 @@
+/**
+ * The memory balloon (virtio 1.2 §5.5): pages that the guest gives up, on request (inflate) or of its own
+ * accord because they are free (free page reporting), go back to the host. Reading them yields zeros.
+ */
+
+import { check, type System } from "../../kvm/system.ts";
+import { VIRTIO_ID_BALLOON } from "./constants.ts";
+import type { DeviceHost, VirtioDevice } from "./device.ts";
+import type { Virtqueue } from "./queue.ts";
+
+const VIRTIO_BALLOON_F_DEFLATE_ON_OOM = 2;
+const VIRTIO_BALLOON_F_REPORTING = 5;
+
+const INFLATE = 0;
+const DEFLATE = 1;
+/** without the statistics and hinting features the reporting queue is the third, §5.5.2 */
+const REPORTING = 2;
+
+const PAGE_SHIFT = 12;
+const PAGE_SIZE = 1 << PAGE_SHIFT;
+const FRAME_NUMBER_SIZE = 4;
+/** VIRTIO_BALLOON_ARRAY_PFNS_MAX of Linux: how many page numbers come in one buffer */
+const FRAME_NUMBERS_LIMIT = 256;
+
+// linux/falloc.h and asm-generic/mman-common.h
+const FALLOC_FL_KEEP_SIZE = 1;
+const FALLOC_FL_PUNCH_HOLE = 2;
+const MADV_DONTNEED = 4;
+
+export class VirtioBalloon implements VirtioDevice {
+  readonly name = "balloon";
+  readonly deviceId = VIRTIO_ID_BALLOON;
+  readonly features = (1 << VIRTIO_BALLOON_F_DEFLATE_ON_OOM) | (1 << VIRTIO_BALLOON_F_REPORTING);
+  readonly queueSizes = [128, 128, 32];
+  /** struct virtio_balloon_config: pages wanted, pages given */
+  readonly config = new Uint8Array(8);
+  readonly writableConfig = { start: 4, end: 8 };
+  readonly #system: System;
+  readonly #numbers = new Uint8Array(FRAME_NUMBERS_LIMIT * FRAME_NUMBER_SIZE);
+  #host: DeviceHost | undefined;
+  #queues: readonly (Virtqueue | undefined)[] = [];
+  /** bytes that went back to the host, all in all */
+  released = 0;
+
+  constructor(system: System) {
+    this.#system = system;
+  }
+
+  attach(host: DeviceHost): void {
+    this.#host = host;
+  }
+
+  activate(queues: readonly (Virtqueue | undefined)[]): void {
+    this.#queues = queues;
+    this.process();
+  }
+
+  reset(): void {
+    this.#queues = [];
+  }
+
+  configWritten(config: Uint8Array): void {
+    this.config.set(config.subarray(4, 8), 4);
+  }
+
+  /** Asks the guest to give up all but what it has beyond `mebibytes`. */
+  setTarget(mebibytes: number): void {
+    new DataView(this.config.buffer).setUint32(0, mebibytes * 256, true);
+    this.#host?.configChanged(this.config);
+  }
+
+  process(): void {
+    this.#inflate(this.#queues[INFLATE]);
+    this.#accept(this.#queues[DEFLATE]); // pages come back by being touched
+    this.#report(this.#queues[REPORTING]);
+  }
+
+  #inflate(queue: Virtqueue | undefined): void {
+    for (;;) {
+      const chain = queue?.pop();
+      if (chain === undefined) break;
+      const length = chain.readable.read(0, this.#numbers);
+      const view = new DataView(this.#numbers.buffer);
+      for (let at = 0; at + FRAME_NUMBER_SIZE <= length; at += FRAME_NUMBER_SIZE) {
+        this.#release(view.getUint32(at, true) * PAGE_SIZE, PAGE_SIZE);
+      }
+      queue?.push(chain.head, 0);
+    }
+    queue?.notify();
+  }
+
+  #accept(queue: Virtqueue | undefined): void {
+    for (;;) {
+      const chain = queue?.pop();
+      if (chain === undefined) break;
+      queue?.push(chain.head, 0);
+    }
+    queue?.notify();
+  }
+
+  /** Each descriptor of a report is a run of free pages. */
+  #report(queue: Virtqueue | undefined): void {
+    for (;;) {
+      const chain = queue?.pop();
+      if (chain === undefined) break;
+      chain.writable.each(0, chain.writable.length, (region, offset, length) => {
+        this.#release(region.start + offset, length);
+      });
+      queue?.push(chain.head, 0);
+    }
+    queue?.notify();
+  }
+
+  /** Gives the whole pages within a range of guest memory back to the host. */
+  #release(address: number, length: number): void {
+    const { memory } = this.#host ?? {};
+    if (memory === undefined) return;
+    const start = Math.ceil(address / PAGE_SIZE) * PAGE_SIZE;
+    const end = Math.floor((address + length) / PAGE_SIZE) * PAGE_SIZE;
+    if (end <= start) return;
+    const { region, offset } = memory.locate(start, end - start);
+    if (memory.shared) {
+      const mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+      const at = region.fileOffset + offset;
+      check("fallocate", this.#system.fallocate(memory.fd, mode, at, end - start));
+    } else {
+      const host = memory.hostAddress(start, end - start);
+      check("madvise", this.#system.madvise(host, end - start, MADV_DONTNEED));
+    }
+    this.released += end - start;
+  }
+}

@@ -1,0 +1,54 @@
+/** What a vCPU's accesses outside memory reach: virtio registers, the debug serial port, the reset line. */
+
+import type { VirtioRegisters } from "../devices/virtio/registers.ts";
+import type { GuestAddress } from "../memory/guest-memory.ts";
+import { VIRTIO_MMIO_START, VIRTIO_MMIO_STRIDE } from "../x86_64/layout.ts";
+
+/** i8042 (PC/AT keyboard controller): its command port, and the command that pulses the reset line */
+const I8042_COMMAND_PORT = 0x64;
+const I8042_PULSE_RESET = 0xfe;
+
+/** First serial port: data, and line status with "transmitter empty". Linux's earlyprintk writes here. */
+const SERIAL_DATA_PORT = 0x3f8;
+const SERIAL_LINE_STATUS_PORT = 0x3fd;
+const SERIAL_TRANSMITTER_EMPTY = 0x60;
+
+export class Bus {
+  /** exits served by this vCPU */
+  exits = 0;
+  readonly #virtio: readonly VirtioRegisters[];
+  readonly #serial: (byte: number) => void;
+
+  constructor(virtio: readonly VirtioRegisters[], serial: (byte: number) => void) {
+    this.#virtio = virtio;
+    this.#serial = serial;
+  }
+
+  /** Nobody at an address reads as all ones, as on a real bus. */
+  readMemory(address: GuestAddress, data: Uint8Array): void {
+    const device = this.#deviceAt(address);
+    if (device === undefined) data.fill(0xff);
+    else device.read(address % VIRTIO_MMIO_STRIDE, data);
+  }
+
+  writeMemory(address: GuestAddress, data: Uint8Array): void {
+    this.#deviceAt(address)?.write(address % VIRTIO_MMIO_STRIDE, data);
+  }
+
+  readPort(port: number, data: Uint8Array): void {
+    if (port === SERIAL_LINE_STATUS_PORT) data.fill(SERIAL_TRANSMITTER_EMPTY);
+    else if (port === I8042_COMMAND_PORT) data.fill(0);
+    else data.fill(0xff);
+  }
+
+  /** True when the write resets the machine. */
+  writePort(port: number, data: Uint8Array): boolean {
+    const [byte = 0] = data;
+    if (port === SERIAL_DATA_PORT) this.#serial(byte);
+    return port === I8042_COMMAND_PORT && byte === I8042_PULSE_RESET;
+  }
+
+  #deviceAt(address: GuestAddress): VirtioRegisters | undefined {
+    return this.#virtio[Math.floor((address - VIRTIO_MMIO_START) / VIRTIO_MMIO_STRIDE)];
+  }
+}

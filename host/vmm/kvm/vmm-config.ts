@@ -1,0 +1,66 @@
+/** What a VMM process is told: the machine, with an open descriptor wherever the host side had a path. */
+
+/** A run of a joined disk; lengths and offsets in `bytes`. */
+export type FileExtent =
+  | { readonly kind: "file"; readonly fd: number; readonly offset: number; readonly length: number }
+  | { readonly kind: "zero"; readonly length: number };
+
+/** What a disk may use: one token bucket each, undefined for no limit. */
+export interface DiskLimits {
+  /** in `bytes per second` */
+  readonly bytesPerSecond?: number;
+  /** in `operations per second` */
+  readonly operationsPerSecond?: number;
+}
+
+export interface VmmDisk {
+  /** at most 20 ASCII bytes */
+  readonly serial: string;
+  readonly readOnly: boolean;
+  readonly limits?: DiskLimits;
+  readonly source:
+    | { readonly kind: "extents"; readonly extents: readonly FileExtent[] }
+    | { readonly kind: "raw"; readonly fd: number }
+    /** `backing` is the raw file under the overlay, if it has one */
+    | { readonly kind: "qcow2"; readonly fd: number; readonly backing?: number };
+}
+
+export interface VmmNetwork {
+  /** lower case with colons */
+  readonly mac: string;
+  readonly kind: "tap" | "stream";
+  readonly fd: number;
+}
+
+export interface VmmShare {
+  /** at most 36 UTF-8 bytes */
+  readonly tag: string;
+  /** descriptor of the folder */
+  readonly fd: number;
+  readonly readOnly: boolean;
+}
+
+export interface VmmConfig {
+  /** guest memory, in `MiB` */
+  readonly memoryMiB: number;
+  readonly vcpus: number;
+  /** kernel command line, before the words that the VMM adds for its devices */
+  readonly commandLine: string;
+  readonly disks: readonly VmmDisk[];
+  readonly networks: readonly VmmNetwork[];
+  readonly shares: readonly VmmShare[];
+  readonly fds: {
+    /** the KVM device */
+    readonly kvm: number;
+    /** uncompressed vmlinux */
+    readonly kernel: number;
+    /** uncompressed initramfs */
+    readonly initramfs: number;
+    /** console log, opened for reading and appending */
+    readonly console: number;
+    /** listening socket of the agent's port, non-blocking */
+    readonly agent: number;
+    /** where the reason of the end is written, one line of JSON */
+    readonly exit: number;
+  };
+}

@@ -1,0 +1,52 @@
+/** Why a VMM process ended, put together from its exit record, its signal and the guest's last words. */
+
+import type { ConsoleLog } from "../console-log.ts";
+import type { MachineExit } from "../hypervisor.ts";
+
+const PANIC = "Kernel panic - not syncing: ";
+/** signal of a thread that made a system call which its seccomp filter refuses */
+const SIGSYS = "SIGSYS";
+
+export interface VmmEnd {
+  /** text of the exit record; empty when the process ended without one */
+  readonly record: string;
+  /** signal that ended the process */
+  readonly signal: string | null;
+  /** exit code of the process */
+  readonly code: number | null;
+  /** end of the VMM's own standard error */
+  readonly log: string;
+}
+
+/** Decides; the guest's console counts for a panic only, which ends in a reset like an orderly reboot. */
+export function machineExit(
+  { record, signal, code, log }: VmmEnd,
+  console: ConsoleLog,
+): MachineExit {
+  const { reason, message } = parseRecord(record);
+  if (reason === "vmm-error") return { reason, message };
+  if (reason === "reset" || reason === "triple-fault") {
+    const panic = console.after(PANIC);
+    if (panic !== undefined) return { reason: "panic", message: panic };
+    return { reason: reason === "reset" ? "reboot" : "triple-fault" };
+  }
+  if (signal === SIGSYS) {
+    return { reason: "vmm-error", message: "the VMM made a system call that its filter refuses" };
+  }
+  if (signal !== null) return { reason: "killed", signal };
+  const last = log.trim().split("\n").at(-1) ?? "";
+  return { reason: "vmm-error", message: `the VMM ended with code ${code}: ${last}` };
+}
+
+/** The record is ours, but the process that wrote it was exposed to the guest: nothing is taken for granted. */
+function parseRecord(record: string): { readonly reason: unknown; readonly message: string } {
+  try {
+    const parsed: unknown = JSON.parse(record);
+    if (typeof parsed !== "object" || parsed === null || !("reason" in parsed))
+      throw new TypeError();
+    const message = "message" in parsed ? String(parsed.message) : "";
+    return { reason: parsed.reason, message };
+  } catch {
+    return { reason: undefined, message: "" };
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * The nested host: a Debian cloud kernel under QEMU's TCG, whose emulated SVM makes KVM real inside, so that
+ * the `kvm` backend runs a stock guest kernel on any machine. It holds BusyBox, this Node, and the project.
+ */
+
+import { execFileSync, spawn } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+
+import { vmmMain } from "../bundle.ts";
+
+const project = resolve(import.meta.dirname, "../../../..");
+const cache = join(project, "build/nested-host");
+
+/** Debian's meta package; what it depends on is the kernel */
+const KERNEL_PACKAGE = "linux-image-cloud-amd64";
+const MODULES = [
+  "virt/lib/irqbypass.ko",
+  "arch/x86/kvm/kvm.ko",
+  "arch/x86/kvm/kvm-amd.ko",
+  "drivers/net/tun.ko",
+];
+/** parts of the project that its code needs at run time */
+const PROJECT_PARTS = [
+  "package.json",
+  "host",
+  "guest-agent",
+  "node_modules/koffi",
+  "node_modules/@koromix",
+  "build/vmm", // last, so that it is newer than its sources
+];
+const EXIT_MARKER = "nested-host: exit ";
+
+export interface NestedRun {
+  /** shell command, run in the project's folder, which is `/dvm` */
+  readonly command: string;
+  /** files to bring along: path inside, relative to `/dvm`, to path here */
+  readonly files?: Readonly<Record<string, string>>;
+  /** how long it may take, in `milliseconds` */
+  readonly timeout: number;
+  /** called with each piece of output as it comes */
+  readonly onOutput?: (text: string) => void;
+}
+
+export interface NestedResult {
+  /** exit code of the command; undefined when the nested host ended without it */
+  readonly exitCode: number | undefined;
+  readonly output: string;
+}
+
+/** Boots the nested host, runs one command in it, and tells how that ended. */
+export async function runInNestedHost(run: NestedRun): Promise<NestedResult> {
+  const base = buildBase();
+  await vmmMain();
+  const folder = mkdtempSync(join(tmpdir(), "dvm-nested-"));
+  try {
+    const initramfs = join(folder, "initramfs");
+    execFileSync("sh", [
+      "-c",
+      'cat "$1" "$2" >"$3"',
+      "sh",
+      base.initramfs,
+      buildProject(folder, run),
+      initramfs,
+    ]);
+    return await boot(base.kernel, initramfs, run);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Kernel, modules, BusyBox and Node; made once, from Debian's packages and this Node. */
+function buildBase(): { readonly kernel: string; readonly initramfs: string } {
+  const kernel = join(cache, "vmlinuz");
+  const initramfs = join(cache, "base.cpio");
+  if (existsSync(initramfs)) return { kernel, initramfs };
+  mkdirSync(cache, { recursive: true });
+  const folder = mkdtempSync(join(tmpdir(), "dvm-nested-"));
+  try {
+    const unpacked = unpackKernel(folder);
+    const root = join(folder, "root");
+    for (const name of ["bin", "dev", "proc", "sys", "tmp", "lib/modules", "sys/fs/cgroup"]) {
+      mkdirSync(join(root, name), { recursive: true });
+    }
+    const [version = ""] = readdirSync(join(unpacked, "lib/modules"));
+    for (const module of MODULES) {
+      cpSync(
+        join(unpacked, "lib/modules", version, "kernel", module),
+        join(root, "lib/modules", module.replace(/.*\//, "")),
+      );
+    }
+    cpSync("/bin/busybox", join(root, "bin/busybox"));
+    execFileSync("strip", ["-o", join(root, "bin/node"), process.execPath]);
+    copyLibraries(root);
+    const image = join(folder, "base.cpio");
+    archive(root, image);
+    execFileSync("cp", [join(unpacked, "boot", `vmlinuz-${version}`), kernel]);
+    execFileSync("cp", [image, `${initramfs}.new`]);
+    renameSync(`${initramfs}.new`, initramfs);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  return { kernel, initramfs };
+}
+
+function unpackKernel(folder: string): string {
+  const dependencies = execFileSync("apt-cache", ["depends", KERNEL_PACKAGE], { encoding: "utf8" });
+  const name = /Depends: (linux-image-\S+)/.exec(dependencies)?.[1];
+  if (name === undefined) throw new Error(`no kernel behind the package ${KERNEL_PACKAGE}`);
+  execFileSync("apt-get", ["download", name], { cwd: folder, stdio: "ignore" });
+  const [file = ""] = readdirSync(folder).filter((entry) => entry.endsWith(".deb"));
+  const unpacked = join(folder, "kernel");
+  execFileSync("dpkg", ["-x", join(folder, file), unpacked]);
+  return unpacked;
+}
+
+/** The shared libraries that Node is linked with, at their own paths. */
+function copyLibraries(root: string): void {
+  const lines = execFileSync("ldd", [process.execPath], { encoding: "utf8" }).split("\n");
+  for (const line of lines) {
+    const path = /(\/\S+) \(/.exec(line)?.[1];
+    if (path === undefined) continue;
+    mkdirSync(join(root, dirname(path)), { recursive: true });
+    execFileSync("cp", ["-L", path, join(root, path)]);
+  }
+}
+
+/** The project and what the run brings along, as an archive to append to the base. */
+function buildProject(folder: string, { command, files = {} }: NestedRun): string {
+  const root = join(folder, "project");
+  const inside = join(root, "dvm");
+  mkdirSync(inside, { recursive: true });
+  for (const part of PROJECT_PARTS) {
+    cpSync(join(project, part), join(inside, part), { recursive: true, dereference: true });
+  }
+  for (const [path, source] of Object.entries(files)) {
+    mkdirSync(join(inside, dirname(path)), { recursive: true });
+    cpSync(source, join(inside, path), { recursive: true });
+  }
+  writeFileSync(join(root, "command"), command);
+  writeFileSync(join(root, "init"), INIT, { mode: 0o755 });
+  const image = join(folder, "project.cpio");
+  archive(root, image);
+  return image;
+}
+
+const INIT = `#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin HOME=/tmp
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+mount -t tmpfs tmp /tmp
+mount -t cgroup2 cgroup /sys/fs/cgroup
+ln -s /proc/self/fd /dev/fd
+mkdir -p /dev/net && [ -e /dev/net/tun ] || mknod /dev/net/tun c 10 200
+for module in irqbypass kvm kvm-amd tun; do insmod /lib/modules/$module.ko; done
+ip link set lo up
+cd /dvm
+sh /command
+echo "${EXIT_MARKER}$?"
+poweroff -f
+`;
+
+function archive(root: string, image: string): void {
+  execFileSync("sh", ["-c", 'find . | cpio --quiet -o -H newc -R 0:0 >"$1"', "sh", image], {
+    cwd: root,
+  });
+}
+
+function boot(kernel: string, initramfs: string, run: NestedRun): Promise<NestedResult> {
+  const child = spawn(
+    "qemu-system-x86_64",
+    [
+      ...["-M", "q35,accel=tcg", "-cpu", "max", "-m", "2048", "-smp", "2"],
+      ...["-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio"],
+      ...["-kernel", kernel, "-initrd", initramfs],
+      ...["-append", "console=ttyS0 quiet panic=-1 cryptomgr.notests mitigations=off audit=1"],
+    ],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  const { promise, resolve: settle, reject } = Promise.withResolvers<NestedResult>();
+  const timer = setTimeout(() => child.kill("SIGKILL"), run.timeout);
+  let output = "";
+  child.stdout.setEncoding("utf8");
+  child.stdout.on("data", (text: string) => {
+    output += text;
+    run.onOutput?.(text);
+  });
+  child.on("error", reject);
+  child.on("close", () => {
+    clearTimeout(timer);
+    const code = new RegExp(`^${EXIT_MARKER}(\\d+)`, "m").exec(output)?.[1];
+    settle({ exitCode: code === undefined ? undefined : Number(code), output });
+  });
+  return promise;
+}

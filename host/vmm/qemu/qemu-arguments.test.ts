@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { VmmError } from "../errors.ts";
+import type { MachineConfig } from "../hypervisor.ts";
+import { qemuArguments } from "./qemu-arguments.ts";
+
+const config: MachineConfig = {
+  id: "c0ffee",
+  kernel: "/k/vmlinux",
+  initramfs: "/k/initramfs",
+  commandLine: ["quiet"],
+  memoryMiB: 256,
+  vcpus: 1,
+  disks: [
+    {
+      serial: "dvm-image",
+      readOnly: true,
+      source: { kind: "extents", extents: [{ kind: "zero", length: 4096 }] },
+    },
+    {
+      serial: "dvm-upper",
+      readOnly: false,
+      source: { kind: "file", path: "/c/a,b.qcow2", format: "qcow2" },
+    },
+  ],
+  networks: [
+    { mac: "02:00:00:00:00:01", backend: { kind: "tap", name: "dvm0" } },
+    { mac: "02:00:00:00:00:02", backend: { kind: "stream", path: "/r/net,1" } },
+  ],
+  shares: [],
+  runDirectory: "/r",
+};
+
+const golden = `
+-name dvm-c0ffee
+-nodefaults
+-no-user-config
+-display none
+-no-reboot
+-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
+-machine microvm,acpi=off,pic=on,pit=on,rtc=on,isa-serial=on,usb=off,pcie=off,ioapic2=off
+-accel tcg,thread=multi
+-cpu max
+-m 256M
+-smp 1
+-global virtio-mmio.force-legacy=false
+-kernel /k/vmlinux
+-initrd /k/initramfs
+-append quiet no_timer_check tsc_early_khz=2600000 nolapic_timer noreplace-smp earlyprintk=serial,ttyS0,115200 console=hvc0 panic=-1 reboot=t
+-chardev socket,id=qmp,fd=3
+-mon chardev=qmp,mode=control
+-chardev socket,id=console,fd=4,mux=on
+-serial chardev:console
+-chardev socket,id=agent,fd=5
+-device virtio-serial-device,max_ports=2
+-device virtconsole,chardev=console
+-device virtserialport,id=agent,chardev=agent,name=dvm.agent
+-object rng-builtin,id=rng
+-device virtio-rng-device,rng=rng
+-device virtio-balloon-device,free-page-reporting=on,deflate-on-oom=on
+-blockdev {"node-name":"disk0","driver":"vmdk","read-only":true,"discard":"unmap","file":{"driver":"file","filename":"/r/disk-0.vmdk","locking":"off"}}
+-device virtio-blk-device,drive=disk0,serial=dvm-image
+-blockdev {"node-name":"disk1","driver":"qcow2","read-only":false,"discard":"unmap","file":{"driver":"file","filename":"/c/a,b.qcow2","locking":"on"}}
+-device virtio-blk-device,drive=disk1,serial=dvm-upper
+-netdev {"type":"tap","id":"net0","ifname":"dvm0","script":"no","downscript":"no"}
+-device virtio-net-device,netdev=net0,mac=02:00:00:00:00:01
+-netdev {"type":"stream","id":"net1","server":false,"addr":{"type":"unix","path":"/r/net,1"}}
+-device virtio-net-device,netdev=net1,mac=02:00:00:00:00:02
+`;
+
+test("the command line of a machine with everything", () => {
+  const args = qemuArguments({ config, accelerator: "tcg", tscKhz: 2_600_000 });
+  assert.equal(lines(args), golden.trim());
+});
+
+test("with KVM the CPU is the host's and the kernel finds its clocks by itself", () => {
+  const text = lines(qemuArguments({ config, accelerator: "kvm", tscKhz: 2_600_000 }));
+  assert.match(text, /^-accel kvm\n-cpu host$/m);
+  assert.match(text, /^-append quiet earlyprintk=\S+ console=hvc0 panic=-1 reboot=t$/m);
+});
+
+test("several CPUs keep their local timers and their locks", () => {
+  const smp = { ...config, vcpus: 2 };
+  const text = lines(qemuArguments({ config: smp, accelerator: "tcg" }));
+  assert.match(text, /^-append quiet no_timer_check earlyprintk/m);
+  assert.match(text, /^-smp 2$/m);
+});
+
+test("what could be read as another option, or cannot be made, is refused", () => {
+  const [disk] = config.disks;
+  assert.ok(disk);
+  const file = { kind: "file", path: "/d", format: "raw" } as const;
+  const bad: Partial<MachineConfig>[] = [
+    { id: "a,b" },
+    { id: "" },
+    { commandLine: ["a\nb"] },
+    { commandLine: ["x".repeat(2000)] },
+    { disks: [{ ...disk, serial: "a,id=b" }] },
+    { disks: [{ ...disk, serial: "s".repeat(21) }] },
+    { disks: [{ ...disk, readOnly: false }] },
+    { disks: [{ serial: "", readOnly: true, source: file }] },
+    { networks: [{ mac: "02:00,x", backend: { kind: "tap", name: "t" } }] },
+    { shares: [{ tag: "t", path: "/p", readOnly: false }] },
+  ];
+  for (const change of bad) {
+    assert.throws(
+      () => qemuArguments({ config: { ...config, ...change }, accelerator: "tcg" }),
+      VmmError,
+      JSON.stringify(change),
+    );
+  }
+});
+
+/** One option a line. */
+function lines(args: readonly string[]): string {
+  return args.join(" ").replaceAll(/ (?=-[a-z][a-z-]*( |$))/g, "\n");
+}

@@ -1,0 +1,156 @@
+/** QEMU's command line for a machine: a pure function, so that a golden test can show all of it. */
+
+import { join } from "node:path";
+import { VmmError } from "../errors.ts";
+import type { Accelerator, DiskConfig, MachineConfig, NetworkDeviceConfig } from "../hypervisor.ts";
+import { kernelCommandLine } from "./kernel-command-line.ts";
+
+/** Descriptors that QEMU inherits; each is one end of a connected stream socket. */
+export const QMP_FD = 3;
+export const CONSOLE_FD = 4;
+export const AGENT_FD = 5;
+
+/** Name of the agent's virtio port in the guest: the `name` file of its folder in `/sys/class/virtio-ports`. */
+export const AGENT_PORT_NAME = "dvm.agent";
+/** Id of the agent's port and of its character device, as QMP names them. */
+export const AGENT_ID = "agent";
+
+export interface QemuArgumentsOptions {
+  readonly config: MachineConfig;
+  readonly accelerator: Accelerator;
+  /** frequency of the host's time stamp counter, in `kHz`, where known */
+  readonly tscKhz?: number;
+}
+
+/**
+ * Everything after the program's name.
+ *
+ * @throws {VmmError} for a machine that this backend cannot make
+ */
+export function qemuArguments({ config, accelerator, tscKhz }: QemuArgumentsOptions): string[] {
+  return [
+    ...processArguments(config),
+    ...machineArguments(config, accelerator),
+    ...["-kernel", config.kernel, "-initrd", config.initramfs],
+    ...["-append", kernelCommandLine({ config, accelerator, ...(tscKhz && { tscKhz }) })],
+    ...channelArguments(),
+    ...["-object", "rng-builtin,id=rng", "-device", "virtio-rng-device,rng=rng"],
+    // The guest gives pages back as it frees them; it is never asked to give more.
+    ...["-device", "virtio-balloon-device,free-page-reporting=on,deflate-on-oom=on"],
+    ...config.disks.flatMap((disk, index) => diskArguments(disk, index, config.runDirectory)),
+    ...config.networks.flatMap(networkArguments),
+  ];
+}
+
+/** Where the VMDK descriptor of a joined disk stands. */
+export function descriptorPath(runDirectory: string, diskIndex: number): string {
+  return join(runDirectory, `disk-${diskIndex}.vmdk`);
+}
+
+function processArguments({ id }: MachineConfig): string[] {
+  if (!/^[A-Za-z0-9_.-]{1,64}$/.test(id)) {
+    throw new VmmError("VMM_CONFIG_INVALID", `machine name ${JSON.stringify(id)} is not valid`);
+  }
+  return [
+    ...["-name", `dvm-${id}`],
+    // Nothing but what is named here: no devices, no files of /etc/qemu, no window.
+    ...["-nodefaults", "-no-user-config", "-display", "none"],
+    // A guest that resets its machine has ended; so QEMU ends.
+    "-no-reboot",
+    // A QEMU that the guest has taken over starts no programs and gains no rights.
+    ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+  ];
+}
+
+function machineArguments(config: MachineConfig, accelerator: Accelerator): string[] {
+  if (config.shares.length > 0) {
+    throw new VmmError(
+      "VMM_UNSUPPORTED",
+      `shared folder ${config.shares[0]?.path} with the QEMU backend`,
+    );
+  }
+  const machine = [
+    "microvm",
+    // With ACPI off QEMU names the devices on the kernel command line; our kernel has no ACPI.
+    "acpi=off",
+    // The timer that a kernel without ACPI calibrates by, and its interrupt controller.
+    "pic=on,pit=on",
+    // Without it the kernel polls an absent clock for a second (mach_get_cmos_time, Linux 6.1).
+    "rtc=on",
+    // For messages from before the virtio console, see kernelCommandLine.
+    "isa-serial=on",
+    "usb=off,pcie=off,ioapic2=off",
+  ].join(",");
+  return [
+    ...["-machine", machine],
+    ...["-accel", accelerator === "kvm" ? "kvm" : "tcg,thread=multi"],
+    ...["-cpu", accelerator === "kvm" ? "host" : "max"],
+    ...["-m", `${config.memoryMiB}M`, "-smp", `${config.vcpus}`],
+    // virtio 1, not the legacy interface.
+    ...["-global", "virtio-mmio.force-legacy=false"],
+  ];
+}
+
+/** QMP, the console of the guest kernel, and the agent's port. */
+function channelArguments(): string[] {
+  return [
+    ...["-chardev", `socket,id=qmp,fd=${QMP_FD}`, "-mon", "chardev=qmp,mode=control"],
+    // One stream from two devices: the serial port until the guest has its virtio console.
+    ...["-chardev", `socket,id=console,fd=${CONSOLE_FD},mux=on`],
+    ...["-serial", "chardev:console"],
+    ...["-chardev", `socket,id=${AGENT_ID},fd=${AGENT_FD}`],
+    ...["-device", "virtio-serial-device,max_ports=2"],
+    ...["-device", "virtconsole,chardev=console"],
+    ...["-device", `virtserialport,id=${AGENT_ID},chardev=${AGENT_ID},name=${AGENT_PORT_NAME}`],
+  ];
+}
+
+function diskArguments(disk: DiskConfig, index: number, runDirectory: string): string[] {
+  if (!/^[\x21-\x2b\x2d-\x7e]{1,20}$/.test(disk.serial)) {
+    throw new VmmError(
+      "VMM_CONFIG_INVALID",
+      `disk serial ${JSON.stringify(disk.serial)} is not valid`,
+    );
+  }
+  if (disk.source.kind === "extents" && !disk.readOnly) {
+    throw new VmmError(
+      "VMM_CONFIG_INVALID",
+      `disk ${disk.serial} is joined of extents and writable`,
+    );
+  }
+  const [driver, filename] =
+    disk.source.kind === "extents"
+      ? ["vmdk", descriptorPath(runDirectory, index)]
+      : [disk.source.format, disk.source.path];
+  const node = {
+    "node-name": `disk${index}`,
+    driver,
+    "read-only": disk.readOnly,
+    discard: "unmap",
+    file: {
+      driver: "file",
+      filename,
+      // Read-only disks are shared by many VMs; a writable one is locked against a second writer.
+      locking: disk.readOnly ? "off" : "on",
+    },
+  };
+  return [
+    ...["-blockdev", JSON.stringify(node)],
+    ...["-device", `virtio-blk-device,drive=disk${index},serial=${disk.serial}`],
+  ];
+}
+
+function networkArguments({ mac, backend }: NetworkDeviceConfig, index: number): string[] {
+  if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac)) {
+    throw new VmmError("VMM_CONFIG_INVALID", `MAC address ${JSON.stringify(mac)} is not valid`);
+  }
+  const id = `net${index}`;
+  const netdev =
+    backend.kind === "tap"
+      ? { type: "tap", id, ifname: backend.name, script: "no", downscript: "no" }
+      : { type: "stream", id, server: false, addr: { type: "unix", path: backend.path } };
+  return [
+    ...["-netdev", JSON.stringify(netdev)],
+    ...["-device", `virtio-net-device,netdev=${id},mac=${mac}`],
+  ];
+}

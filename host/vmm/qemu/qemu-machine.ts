@@ -1,0 +1,142 @@
+/** A running QEMU as the contract's `Machine`. */
+
+import type { Duplex } from "node:stream";
+import { setTimeout } from "node:timers/promises";
+import { ConsoleLog } from "../console-log.ts";
+import { VmmError } from "../errors.ts";
+import type { Machine, MachineExit } from "../hypervisor.ts";
+import type { DiskFiles } from "./disk-files.ts";
+import { machineExit } from "./machine-exit.ts";
+import { AGENT_ID } from "./qemu-arguments.ts";
+import type { QemuProcess } from "./qemu-process.ts";
+import { QmpClient } from "./qmp-client.ts";
+import { isObject, type QmpEvent } from "./qmp-message.ts";
+
+/** From the end of QEMU's socket to that of its process at most, in `milliseconds`. */
+const DYING = 2000;
+
+export class QemuMachine implements Machine {
+  readonly pid: number;
+  readonly agent: Duplex;
+  readonly exit: Promise<MachineExit>;
+  readonly #process: QemuProcess;
+  readonly #files: DiskFiles;
+  readonly #qmp: QmpClient;
+  readonly #console = new ConsoleLog();
+  readonly #portOpened = Promise.withResolvers<void>();
+  readonly #portClosed = Promise.withResolvers<void>();
+  #shutdownReason: string | undefined;
+
+  /** Takes over the process and the files. */
+  constructor(process: QemuProcess, files: DiskFiles) {
+    this.#process = process;
+    this.#files = files;
+    this.pid = process.pid;
+    this.agent = process.agent;
+    process.console.on("data", (chunk: Buffer) => this.#console.append(chunk));
+    this.#qmp = new QmpClient(process.qmp, (event) => this.#onEvent(event));
+    this.exit = this.#end();
+  }
+
+  /** Stage `configure`: QEMU has made the machine, and the guest runs. */
+  async negotiate(): Promise<void> {
+    try {
+      await this.#qmp.negotiate();
+      // A port that was opened before QMP sent events.
+      if (isAgentOpen(await this.#qmp.execute("query-chardev"))) this.#portOpened.resolve();
+    } catch (error) {
+      // A QEMU that dies closes its socket first; its last words say more than that.
+      await Promise.race([this.exit, setTimeout(DYING, undefined, { ref: false })]);
+      throw error;
+    }
+  }
+
+  /** Stage `boot`. */
+  agentPortOpened(): Promise<void> {
+    return this.#portOpened.promise;
+  }
+
+  /**
+   * Stage `agent`: the first byte can be read.
+   *
+   * @throws {VmmError} VMM_AGENT_CLOSED
+   */
+  async agentSpoke(): Promise<void> {
+    const { agent } = this;
+    const readable = Promise.withResolvers<void>();
+    const check = () => {
+      if (agent.readableLength > 0) readable.resolve();
+    };
+    agent.on("readable", check);
+    try {
+      check();
+      await Promise.race([
+        readable.promise,
+        this.#portClosed.promise.then(() => {
+          throw new VmmError("VMM_AGENT_CLOSED", "the guest agent closed its port");
+        }),
+      ]);
+    } finally {
+      agent.off("readable", check);
+    }
+  }
+
+  consoleTail(lines: number): string {
+    return this.#console.tail(lines);
+  }
+
+  async pause(): Promise<void> {
+    await this.#qmp.execute("stop");
+  }
+
+  async resume(): Promise<void> {
+    await this.#qmp.execute("cont");
+  }
+
+  async kill(): Promise<void> {
+    this.#process.kill();
+    await this.exit;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    this.agent.destroy();
+  }
+
+  async #end(): Promise<MachineExit> {
+    const process = await this.#process.ended;
+    await this.#files[Symbol.asyncDispose]();
+    return machineExit({ process, shutdownReason: this.#shutdownReason, console: this.#console });
+  }
+
+  #onEvent({ name, data }: QmpEvent): void {
+    if (name === "SHUTDOWN" && typeof data.reason === "string") {
+      this.#shutdownReason = data.reason;
+    }
+    if (name === "VSERPORT_CHANGE" && data.id === AGENT_ID) {
+      if (data.open === true) this.#portOpened.resolve();
+      else this.#onPortClosed();
+    }
+  }
+
+  /**
+   * QEMU keeps our connection when the guest closes the port. Taking the character device from under the port ends
+   * the stream after all that the guest has sent. QEMU sends one such event a second at most, so it comes late.
+   */
+  #onPortClosed(): void {
+    this.#portClosed.resolve();
+    const backend = { type: "null", data: {} };
+    this.#qmp.execute("chardev-change", { id: AGENT_ID, backend }).catch((error: unknown) => {
+      // The machine may end meanwhile, and the stream with it.
+      if (!(error instanceof VmmError)) throw error;
+    });
+  }
+}
+
+/** Reads the answer to `query-chardev` (qapi/char.json, ChardevInfo). */
+function isAgentOpen(answer: unknown): boolean {
+  if (!Array.isArray(answer)) return false;
+  return answer.some(
+    (device) => isObject(device) && device.label === AGENT_ID && device["frontend-open"] === true,
+  );
+}

@@ -1,0 +1,121 @@
+/** QEMU as a child process that cannot outlive us, with its three channels. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { Socket } from "node:net";
+import { VmmError } from "../errors.ts";
+import { AGENT_FD, CONSOLE_FD, QMP_FD } from "./qemu-arguments.ts";
+
+/** How the process ended. */
+export interface ProcessEnd {
+  /** exit code; null when a signal ended it */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** end of what it wrote on its standard error */
+  readonly stderr: string;
+}
+
+/** Kept of QEMU's standard error, in `characters`. */
+const MAX_STDERR = 4096;
+
+/** `CAP_SETPCAP`, linux/capability.h. */
+const CAP_SETPCAP = 8n;
+
+/**
+ * Run by sh between setpriv and QEMU. setpriv has by then asked for SIGKILL at the death of its parent; a parent
+ * that died before that is found out by its number. `$0` is the number that the parent has, `$@` is QEMU.
+ */
+const EXEC_IF_PARENT_LIVES = '[ "$PPID" = "$0" ] && exec "$@"';
+
+export class QemuProcess {
+  readonly pid: number;
+  readonly qmp: Socket;
+  readonly console: Socket;
+  readonly agent: Socket;
+  /** settles when the process has ended and its console and standard error are read to their ends */
+  readonly ended: Promise<ProcessEnd>;
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess, pid: number) {
+    this.#child = child;
+    this.pid = pid;
+    this.qmp = channel(child, QMP_FD);
+    this.console = channel(child, CONSOLE_FD);
+    this.agent = channel(child, AGENT_FD);
+    this.ended = endOf(child, this.console);
+  }
+
+  /**
+   * Starts QEMU. It has a session of its own, so that Ctrl-C in our terminal is for us alone; it is killed when the
+   * thread that called this is no more, whatever the reason; it holds no capability and gains none.
+   *
+   * @throws {VmmError} VMM_SPAWN_FAILED
+   */
+  static async spawn(binary: string, args: readonly string[]): Promise<QemuProcess> {
+    const launcher = ["--pdeathsig", "KILL", "--no-new-privs", ...capabilityArguments()];
+    const command = ["/bin/sh", "-c", EXEC_IF_PARENT_LIVES, `${process.pid}`, binary, ...args];
+    const child = spawn("setpriv", [...launcher, "--", ...command], {
+      cwd: "/",
+      detached: true,
+      // QEMU needs none of our variables, and /proc shows them.
+      env: { PATH: process.env.PATH },
+      // Node's pipes are connected pairs of stream sockets: both ends of a channel without a path, with nothing to
+      // wait for and nothing that another process could connect to.
+      stdio: ["ignore", "ignore", "pipe", "pipe", "pipe", "pipe"],
+    });
+    const pid = await spawned(child);
+    return new QemuProcess(child, pid);
+  }
+
+  /** Ends the process at once; safe to call at any time, also after its end. */
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+}
+
+function spawned(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.once("error", (cause) =>
+      reject(
+        new VmmError("VMM_SPAWN_FAILED", `cannot start QEMU: ${cause.message}`, {
+          cause,
+          hint: "setpriv (of the package util-linux) has to be on the PATH",
+        }),
+      ),
+    );
+    child.once("spawn", () => {
+      if (child.pid !== undefined) resolve(child.pid);
+    });
+  });
+}
+
+/** Empties the bounding set, from which exec gives root its capabilities; only who may do so can ask for it. */
+function capabilityArguments(): string[] {
+  const status = readFileSync("/proc/self/status", "utf8");
+  const effective = BigInt(`0x${/^CapEff:\t([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
+  if ((effective & (1n << CAP_SETPCAP)) === 0n) return [];
+  return ["--bounding-set=-all", "--inh-caps=-all"];
+}
+
+function channel(child: ChildProcess, fd: number): Socket {
+  const stream = child.stdio[fd];
+  if (!(stream instanceof Socket)) throw new TypeError(`descriptor ${fd} of a child is no socket`);
+  // A reset is an end to us: what ended the process is told by its exit.
+  stream.on("error", () => {});
+  return stream;
+}
+
+async function endOf(child: ChildProcess, console: Socket): Promise<ProcessEnd> {
+  let stderr = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    stderr = (stderr + text).slice(-MAX_STDERR);
+  });
+  const exited = new Promise<Pick<ProcessEnd, "code" | "signal">>((resolve) => {
+    child.once("exit", (code, signal) => resolve({ code, signal }));
+  });
+  const closed = [child.stderr, console].map(
+    (stream) => new Promise<void>((resolve) => stream?.once("close", () => resolve())),
+  );
+  const [end] = await Promise.all([exited, ...closed]);
+  return { ...end, stderr: stderr.trim() };
+}
