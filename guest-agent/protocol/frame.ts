@@ -11,6 +11,9 @@ import { ProtocolError } from "./protocol-error.ts";
 
 export const FRAME_HEADER_SIZE = 12;
 
+/** first size of a reader's buffer, in `bytes` */
+const MIN_BUFFER = 4096;
+
 export const FrameType = {
   /** a JSON text in ASCII */
   MESSAGE: 1,
@@ -100,19 +103,42 @@ export function decodeJson(bytes: Uint8Array): unknown {
 
 /** Cuts a byte stream, in pieces of any size, into frames. */
 export class FrameReader {
+  /** the start of a frame whose rest has not come: one buffer, since pieces may be much smaller than frames */
   #buffer = new Uint8Array(0);
+  #length = 0;
 
   /** Takes a piece and yields the frames that are complete. @throws ProtocolError `BAD_FRAME` */
   *read(piece: Uint8Array): Generator<Frame> {
-    let rest = this.#buffer.length === 0 ? piece : concatenate(this.#buffer, piece);
-    this.#buffer = new Uint8Array(0);
+    let rest = this.#length === 0 ? piece : this.#append(piece);
     for (;;) {
       const frame = parseFrame(rest);
       if (frame === undefined) break;
       rest = rest.subarray(FRAME_HEADER_SIZE + frame.payload.length);
       yield frame;
     }
-    this.#buffer = rest.slice();
+    this.#keep(rest);
+  }
+
+  /** All that is there: what was kept, and the piece. */
+  #append(piece: Uint8Array): Uint8Array {
+    this.#reserve(this.#length + piece.length);
+    this.#buffer.set(piece, this.#length);
+    return this.#buffer.subarray(0, this.#length + piece.length);
+  }
+
+  /** `rest` may be part of the buffer itself; `set` and `copyWithin` allow for the overlap. */
+  #keep(rest: Uint8Array): void {
+    const moved = rest.buffer === this.#buffer.buffer && rest.byteOffset === 0;
+    this.#reserve(rest.length);
+    if (!moved) this.#buffer.set(rest);
+    this.#length = rest.length;
+  }
+
+  #reserve(length: number): void {
+    if (length <= this.#buffer.length) return;
+    const larger = new Uint8Array(Math.max(length, 2 * this.#buffer.length, MIN_BUFFER));
+    larger.set(this.#buffer.subarray(0, this.#length));
+    this.#buffer = larger;
   }
 }
 
@@ -133,11 +159,4 @@ function parseFrame(bytes: Uint8Array): Frame | undefined {
   if (bytes.length < FRAME_HEADER_SIZE + length) return undefined;
   const payload = bytes.subarray(FRAME_HEADER_SIZE, FRAME_HEADER_SIZE + length);
   return { type: type as FrameType, stream: view.getUint32(8, true), payload };
-}
-
-function concatenate(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(first.length + second.length);
-  whole.set(first);
-  whole.set(second, first.length);
-  return whole;
 }

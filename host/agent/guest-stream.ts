@@ -24,9 +24,9 @@ export class GuestReadable extends Readable {
     this.id = id;
     this.#channel = channel;
     this.#incoming = channel.openIncoming(id, {
-      // the view is the transport's own buffer, which Node never writes to again: no copy is needed
       onData: (bytes) => {
-        this.#pending.push(bytes);
+        // the view is valid during the call alone
+        this.#pending.push(new Uint8Array(bytes));
         this.#handOn();
       },
       onEnd: () => {

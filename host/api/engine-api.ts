@@ -7,10 +7,9 @@ import type { Engine } from "../engine/engine.ts";
 import type { EventSink } from "../engine/engine-event.ts";
 
 export type { AttachedStreams } from "../engine/attachment.ts";
-export type { ContainerConfig, MachineChoice, TmpfsMount } from "../engine/container-config.ts";
+export type { ContainerConfig } from "../engine/container-config.ts";
 export type { ContainerRecord } from "../engine/container-record.ts";
-export type { EngineEvent, EventSink, Phase } from "../engine/engine-event.ts";
-export type { ContainerExit } from "../engine/live-container.ts";
+export type { EngineEvent, EventSink } from "../engine/engine-event.ts";
 
 /** What a client may ask of the engine. */
 export type EngineApi = Pick<

@@ -23,7 +23,14 @@ export interface CreateOptions {
 export async function createContainer(options: CreateOptions): Promise<PreparedImage> {
   const { id: container, config, parts, onEvent, signal } = options;
   parts.findArtifacts();
-  const [image, disk] = await Promise.allSettled([
+  // mkfs is a process of its own and goes first
+  const [disk, image] = await Promise.allSettled([
+    inPhase(onEvent, { container, phase: "writable-disk" }, () =>
+      parts.makeWritableDisk({
+        path: options.writableDisk,
+        bytes: config.storageSize ?? DEFAULT_STORAGE,
+      }),
+    ),
     inPhase(onEvent, { container, phase: "image" }, () =>
       parts.prepareImage({
         reference: config.image,
@@ -33,12 +40,6 @@ export async function createContainer(options: CreateOptions): Promise<PreparedI
         keep: !config.autoRemove,
         onEvent,
         signal,
-      }),
-    ),
-    inPhase(onEvent, { container, phase: "writable-disk" }, () =>
-      parts.makeWritableDisk({
-        path: options.writableDisk,
-        bytes: config.storageSize ?? DEFAULT_STORAGE,
       }),
     ),
   ]);

@@ -1,26 +1,31 @@
-/** The engine's parts as they are outside of tests. */
+/** The engine's parts as they are outside of tests; each is loaded when it is first used, for most calls need few. */
 
 import { join } from "node:path";
-import { makeWritableDisk } from "../rootfs/writable-disk.ts";
-import { openHypervisor } from "../vmm/factory.ts";
 import { findArtifacts } from "./artifacts.ts";
 import type { EngineParts } from "./engine-parts.ts";
-import { prepareImage, releaseImage } from "./prepare-image.ts";
 
 export const realParts: EngineParts = {
   findArtifacts,
-  prepareImage,
-  releaseImage,
-  makeWritableDisk,
-  openHypervisor: ({ accelerator, backend }, dataRoot) =>
-    openHypervisor({
-      accel: accelerator,
-      vmm: backend,
-      cacheDirectory: hostCache(dataRoot),
-    }),
+  prepareImage: async (options) => {
+    const { prepareImage } = await import("./prepare-image.ts");
+    return prepareImage(options);
+  },
+  releaseImage: async (container, dataRoot) => {
+    const { releaseImage } = await import("./prepare-image.ts");
+    await releaseImage(container, dataRoot);
+  },
+  makeWritableDisk: async (disk) => {
+    const { makeWritableDisk } = await import("../rootfs/writable-disk.ts");
+    await makeWritableDisk(disk);
+  },
+  openHypervisor: async ({ accelerator, backend }, dataRoot) => {
+    const { openHypervisor } = await import("../vmm/factory.ts");
+    const cacheDirectory = hostCache(dataRoot);
+    return openHypervisor({ accel: accelerator, vmm: backend, cacheDirectory });
+  },
 };
 
-/** What has been measured of the host. */
+/** Where measurements of the host are kept. */
 export function hostCache(dataRoot: string): string {
   return join(dataRoot, "host");
 }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RunConfig } from "../image/config.ts";
 import type { ContainerConfig } from "./container-config.ts";
-import { Engine } from "./engine.ts";
+import { Engine, type EngineOptions } from "./engine.ts";
 import type { EngineEvent } from "./engine-event.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { type GuestBehaviour, TestHypervisor } from "./test-machine.ts";
@@ -52,6 +52,8 @@ export const PLAIN_CONFIG: ContainerConfig = {
 
 export interface TestEngine extends Disposable {
   readonly engine: Engine;
+  /** what it was made from */
+  readonly options: EngineOptions;
   readonly hypervisor: TestHypervisor;
   readonly events: EngineEvent[];
   /** a further engine over the same folders, as of another process */
@@ -77,6 +79,7 @@ export function testEngine(
   };
   return {
     engine: new Engine(options),
+    options,
     another: () => new Engine(options),
     hypervisor,
     events,

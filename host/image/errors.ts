@@ -28,7 +28,33 @@ const table = {
   },
   STORE_CORRUPT: { exitCode: 125, hint: "remove the image and get it again" },
   STORE_BUSY: { exitCode: 125, hint: "another dvm holds the image store: try again" },
+  STORE_FULL: {
+    exitCode: 125,
+    hint: "make room: dvm image prune removes what nothing uses, and --data-root names another place",
+  },
+  IMAGE_IN_USE: { exitCode: 1 },
   LOAD_CANCELLED: { exitCode: 130 },
+  REGISTRY_UNAUTHORIZED: {
+    exitCode: 125,
+    hint: "log in with dvm login HOST, and check that the repository exists and is yours to use",
+  },
+  REGISTRY_DENIED: { exitCode: 125, hint: "check that your account may do that in this repository" },
+  REGISTRY_UNREACHABLE: {
+    exitCode: 125,
+    hint: "check the host's name, the network and HTTP_PROXY, HTTPS_PROXY and NO_PROXY",
+  },
+  REGISTRY_TLS: {
+    exitCode: 125,
+    hint: "put the registry's CA into /etc/docker/certs.d/HOST[:PORT]/ca.crt or name it in DVM_REGISTRY_CA",
+  },
+  REGISTRY_TIMEOUT: { exitCode: 125, hint: "the registry or the network is slow: try again" },
+  REGISTRY_RATE_LIMITED: { exitCode: 125, hint: "wait, or log in: accounts have higher limits" },
+  REGISTRY_FAILED: { exitCode: 125, hint: "the registry has a problem of its own: try again later" },
+  REGISTRY_PROTOCOL: { exitCode: 125, hint: "check that the host is a registry" },
+  CREDENTIALS_UNREADABLE: {
+    exitCode: 125,
+    hint: "check config.json in DOCKER_CONFIG or ~/.docker, and the credential helper it names",
+  },
 } as const;
 
 export type ImageErrorCode = keyof typeof table;

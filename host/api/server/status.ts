@@ -1,0 +1,48 @@
+/** Which HTTP status and which words an error becomes. */
+
+import { DvmError } from "../../errors.ts";
+
+const STATUSES: Readonly<Record<string, number>> = {
+  BAD_REQUEST: 400,
+  BODY_TOO_LARGE: 413,
+  NO_SUCH_PAGE: 404,
+  FORBIDDEN: 403,
+  UNSUPPORTED: 501,
+  CONFIG_INVALID: 400,
+  NAME_TAKEN: 409,
+  NO_SUCH_CONTAINER: 404,
+  NO_SUCH_EXEC: 404,
+  NO_SUCH_PATH: 404,
+  WRONG_STATE: 409,
+  NOT_SUPPORTED: 501,
+  REFERENCE_INVALID: 400,
+  IMAGE_NOT_FOUND: 404,
+  IMAGE_AMBIGUOUS: 400,
+  IMAGE_IN_USE: 409,
+  PLATFORM_INVALID: 400,
+  PLATFORM_UNAVAILABLE: 404,
+};
+
+/** Codes whose messages Docker begins with a capital. */
+const CAPITALISED: ReadonlySet<string> = new Set([
+  "NO_SUCH_CONTAINER",
+  "NO_SUCH_EXEC",
+  "NAME_TAKEN",
+  "IMAGE_NOT_FOUND",
+]);
+
+/** 500 for what nobody foresaw. */
+export function statusOf(error: unknown): number {
+  return error instanceof DvmError ? (STATUSES[error.code] ?? 500) : 500;
+}
+
+/** Docker's body of a failure. */
+export function errorBody(error: unknown): { readonly message: string } {
+  const message = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof DvmError)) return { message };
+  const hint = error.hint !== undefined && statusOf(error) >= 500 ? ` (${error.hint})` : "";
+  const text = CAPITALISED.has(error.code)
+    ? `${message.charAt(0).toUpperCase()}${message.slice(1)}`
+    : message;
+  return { message: `${text}${hint}` };
+}
