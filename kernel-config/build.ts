@@ -168,7 +168,7 @@ if (import.meta.main) {
     if (!(error instanceof Error)) throw error;
     const hint =
       error instanceof DvmError && error.hint !== undefined ? `\nhint: ${error.hint}` : "";
-    process.stderr.write(`\nkernel: ${error.message}${hint}\n`);
+    process.stderr.write(`${process.stderr.isTTY ? "\n" : ""}kernel: ${error.message}${hint}\n`);
     process.exitCode = error instanceof DvmError ? error.exitCode : 1;
   }
 }

@@ -86,10 +86,13 @@ export class Channel {
     this.#sendFrame(FrameType.MESSAGE, 0, payload);
   }
 
-  /** @throws ProtocolError `BAD_STREAM` when the number is taken or there are too many */
-  openOutgoing(id: number): OutgoingStream {
+  /**
+   * @param takenOver whether an earlier sender began the stream
+   * @throws ProtocolError `BAD_STREAM` when the number is taken or there are too many
+   */
+  openOutgoing(id: number, takenOver = false): OutgoingStream {
     claim(this.#outgoing, id);
-    const stream = new OutgoingStream(id, () => this.#handlers.onOutput());
+    const stream = new OutgoingStream(id, () => this.#handlers.onOutput(), takenOver);
     this.#outgoing.set(id, stream);
     return stream;
   }

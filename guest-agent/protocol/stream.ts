@@ -20,10 +20,15 @@ export class OutgoingStream {
   #endSent = false;
   #closed = false;
   #paused = false;
+  /** the peer knows where the stream stands and has not said so yet */
+  #unplaced: boolean;
 
-  constructor(id: number, wake: () => void) {
+  /** @param takenOver whether an earlier sender began it; nothing is sent until the peer says from where */
+  constructor(id: number, wake: () => void, takenOver = false) {
     this.id = id;
     this.#wake = wake;
+    this.#unplaced = takenOver;
+    this.#paused = takenOver;
   }
 
   /** how much may be written now, in `bytes` */
@@ -84,6 +89,7 @@ export class OutgoingStream {
 
   /** @throws ProtocolError `BAD_STREAM` for an offset that is no longer kept or was never written */
   resume(offset: number): void {
+    if (this.#unplaced) this.#place(offset);
     if (offset < this.#consumed || offset > this.#written) {
       throw new ProtocolError(
         "BAD_STREAM",
@@ -103,6 +109,14 @@ export class OutgoingStream {
     this.#closed = true;
     this.#kept = [];
     this.onClose();
+  }
+
+  /** What was written since the stream was taken over follows what the peer has. */
+  #place(offset: number): void {
+    this.#unplaced = false;
+    this.#consumed = offset;
+    this.#sent = offset;
+    this.#written += offset;
   }
 
   #unsent(): Uint8Array | undefined {

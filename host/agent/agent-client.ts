@@ -12,6 +12,8 @@ import {
   Channel,
   type FromGuest,
   fromGuest,
+  type IncomingHandlers,
+  type IncomingStream,
   PROTOCOL_VERSION,
   ProtocolError,
   type Request,
@@ -42,7 +44,24 @@ interface Waiting {
 export interface ConnectOptions {
   /** gives up waiting for the guest's hello */
   readonly signal?: AbortSignal;
+  readonly takeOver?: TakeOver;
 }
+
+/** A guest that had an earlier client. */
+export interface TakeOver {
+  /** how many clients it had; numbers of requests and streams tell them apart */
+  readonly generation: number;
+  /**
+   * Called before the guest is spoken to: the place to listen to events, for those of the past come with the
+   * hello, and to reopen the streams of the earlier client.
+   */
+  readonly prepare: (client: AgentClient) => void;
+}
+
+/** Numbers that each client of a guest has for its requests and for its streams. */
+const NUMBERS_EACH = 2 ** 20;
+/** Clients that a guest can have. */
+const MAX_GENERATIONS = 2 ** 12 - 1;
 
 /**
  * Synchronises with the agent behind `transport` and waits for its hello.
@@ -54,13 +73,14 @@ export async function connectAgent(
   transport: Duplex,
   options: ConnectOptions = {},
 ): Promise<AgentClient> {
-  const client = new AgentClient(transport);
+  const client = new AgentClient(transport, options.takeOver?.generation);
   const { promise, resolve, reject } = Promise.withResolvers<Hello>();
   const abort = () => reject(options.signal?.reason);
   options.signal?.throwIfAborted();
   options.signal?.addEventListener("abort", abort, { once: true });
-  client.begin(resolve, reject);
   try {
+    options.takeOver?.prepare(client);
+    client.begin(resolve, reject);
     await promise;
     return client;
   } catch (error) {
@@ -78,14 +98,22 @@ export class AgentClient extends EventEmitter<AgentEvents> {
   #hello: Hello | undefined;
   #onHello: (hello: Hello) => void = () => {};
   #onFailure: (error: DvmError) => void = () => {};
-  #nextRequest = 1;
-  #nextStream = 1;
+  readonly #firstRequest: number;
+  #nextRequest: number;
+  #nextStream: number;
+  readonly #reopened: IncomingStream[] = [];
+  readonly #unwanted: number[] = [];
   #blocked = false;
   #closed = false;
 
   /** Use `connectAgent`. */
-  constructor(transport: Duplex) {
+  constructor(transport: Duplex, generation = 0) {
     super();
+    if (generation > MAX_GENERATIONS)
+      throw agentError("AGENT_LOST", `the guest agent has had ${generation} clients`);
+    this.#firstRequest = generation * NUMBERS_EACH + 1;
+    this.#nextRequest = this.#firstRequest;
+    this.#nextStream = this.#firstRequest;
     this.#transport = transport;
     this.#channel = new Channel({
       onMessage: (value) => this.#receive(fromGuest.parse(value)),
@@ -152,6 +180,34 @@ export class AgentClient extends EventEmitter<AgentEvents> {
     return new GuestWritable(this.#channel, this.#nextStream++);
   }
 
+  /** A stream from the guest whose bytes are consumed at the caller's own pace. */
+  openIncoming(handlers: IncomingHandlers): IncomingStream {
+    return this.#channel.openIncoming(this.#nextStream++, handlers);
+  }
+
+  /** This side wants no more of an incoming stream. */
+  dropIncoming(id: number): void {
+    this.#channel.resetIncoming(id);
+  }
+
+  /** For `TakeOver.prepare`: goes on with an earlier client's stream from the guest after what that had consumed. */
+  reopenIncoming(at: { readonly id: number; readonly offset: number }, handlers: IncomingHandlers) {
+    const stream = this.#channel.openIncoming(at.id, handlers, at.offset);
+    this.#reopened.push(stream);
+    return stream;
+  }
+
+  /** For `TakeOver.prepare`: goes on with an earlier client's stream to the guest. */
+  reopenWritable(id: number): GuestWritable {
+    return new GuestWritable(this.#channel, id, true);
+  }
+
+  /** For `TakeOver.prepare`: what an earlier client's stream from the guest still brings is not wanted. */
+  discardIncoming(id: number): void {
+    this.#channel.openIncoming(id, { onData: () => {}, onEnd: () => {} });
+    this.#unwanted.push(id);
+  }
+
   /** Ends the conversation; the guest is not told. */
   close(): void {
     this.#end(undefined);
@@ -199,11 +255,15 @@ export class AgentClient extends EventEmitter<AgentEvents> {
       );
     }
     this.#hello = hello;
+    for (const stream of this.#reopened) this.#channel.resumeIncoming(stream);
+    for (const id of this.#unwanted) this.#channel.resetIncoming(id);
     this.#onHello(hello);
   }
 
   #settle(id: number): Waiting | undefined {
     const waiting = this.#waiting.get(id);
+    // an earlier client asked, and is not there to hear it
+    if (waiting === undefined && id < this.#firstRequest) return undefined;
     if (waiting === undefined)
       throw new ProtocolError("BAD_MESSAGE", `answer to request ${id}, which was not asked`);
     this.#waiting.delete(id);

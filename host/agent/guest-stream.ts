@@ -67,11 +67,12 @@ export class GuestWritable extends Writable {
   readonly #outgoing: OutgoingStream;
   readonly #channel: Channel;
 
-  constructor(channel: Channel, id: number) {
+  /** @param takenOver whether an earlier client opened it */
+  constructor(channel: Channel, id: number, takenOver = false) {
     super({ highWaterMark: MAX_DATA_PAYLOAD });
     this.id = id;
     this.#channel = channel;
-    this.#outgoing = channel.openOutgoing(id);
+    this.#outgoing = channel.openOutgoing(id, takenOver);
     // the process closed its input or is gone: as with a pipe, whoever writes on is told
     this.#outgoing.onClose = () => this.destroy();
   }

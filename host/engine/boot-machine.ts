@@ -13,8 +13,10 @@ import { type EventSink, inPhase, type Phase } from "./engine-event.ts";
 import { engineError } from "./errors.ts";
 import { kernelCommandLine, type MachineShape } from "./machine-shape.ts";
 
-/** How long the guest may take for each step once its port is open, in `milliseconds`. */
+/** How long the guest may take for each step, in `milliseconds`. */
 export interface GuestDeadlines {
+  /** until the agent's port is open; absent: the backend's own */
+  readonly boot?: number;
   readonly hello: number;
   readonly configure: number;
   /** making a container and starting its process */
@@ -24,12 +26,21 @@ export interface GuestDeadlines {
 }
 
 /** Ample for TCG on a loaded machine. */
-export const DEFAULT_DEADLINES: GuestDeadlines = {
+const DEFAULT_DEADLINES: GuestDeadlines = {
   hello: 30_000,
   configure: 15_000,
   container: 60_000,
   shutdown: 10_000,
 };
+
+/** The deadlines; `DVM_BOOT_TIMEOUT` sets another for the boot and the agent's hello, in `seconds`. */
+export function guestDeadlines(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): GuestDeadlines {
+  const seconds = Number(environment["DVM_BOOT_TIMEOUT"]);
+  if (!(seconds > 0)) return DEFAULT_DEADLINES;
+  return { ...DEFAULT_DEADLINES, boot: seconds * 1000, hello: seconds * 1000 };
+}
 
 export interface BootOptions {
   /** id of the container */
@@ -102,8 +113,10 @@ export async function explainLoss(machine: Machine, error: unknown): Promise<unk
 
 function startMachine(options: BootOptions): Promise<Machine> {
   const { container, onEvent, hypervisor } = options;
+  const { boot } = options.deadlines;
   return hypervisor.start(machineConfig(options), {
     ...signalOf(options),
+    ...(boot === undefined ? {} : { deadlines: { boot, agent: boot } }),
     onStage: (stage, milliseconds) =>
       onEvent({ type: "phase-end", container, phase: PHASE_OF_STAGE[stage], milliseconds }),
   });

@@ -5,7 +5,7 @@ import { setTimeout } from "node:timers/promises";
 import type { TerminalSize } from "#protocol";
 import { DvmError } from "../errors.ts";
 import type { AttachedStreams } from "./attachment.ts";
-import { DEFAULT_DEADLINES, type GuestDeadlines } from "./boot-machine.ts";
+import { type GuestDeadlines, guestDeadlines } from "./boot-machine.ts";
 import type { ContainerConfig } from "./container-config.ts";
 import { makeContainerId } from "./container-name.ts";
 import { type ContainerRecord, type ContainerState, RECORD_VERSION } from "./container-record.ts";
@@ -52,7 +52,7 @@ export class Engine implements AsyncDisposable {
     this.#options = options;
     this.#store = new ContainerStore(options.paths.dataRoot);
     this.#onEvent = options.onEvent ?? (() => {});
-    this.#deadlines = options.deadlines ?? DEFAULT_DEADLINES;
+    this.#deadlines = options.deadlines ?? guestDeadlines();
     this.#recover();
   }
 

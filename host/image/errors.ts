@@ -32,13 +32,20 @@ const table = {
     exitCode: 125,
     hint: "make room: dvm image prune removes what nothing uses, and --data-root names another place",
   },
+  CHANGE_INVALID: {
+    exitCode: 125,
+    hint: "write an instruction of a Dockerfile: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME or WORKDIR",
+  },
   IMAGE_IN_USE: { exitCode: 1 },
   LOAD_CANCELLED: { exitCode: 130 },
   REGISTRY_UNAUTHORIZED: {
     exitCode: 125,
     hint: "log in with dvm login HOST, and check that the repository exists and is yours to use",
   },
-  REGISTRY_DENIED: { exitCode: 125, hint: "check that your account may do that in this repository" },
+  REGISTRY_DENIED: {
+    exitCode: 125,
+    hint: "check that your account may do that in this repository",
+  },
   REGISTRY_UNREACHABLE: {
     exitCode: 125,
     hint: "check the host's name, the network and HTTP_PROXY, HTTPS_PROXY and NO_PROXY",
@@ -49,7 +56,10 @@ const table = {
   },
   REGISTRY_TIMEOUT: { exitCode: 125, hint: "the registry or the network is slow: try again" },
   REGISTRY_RATE_LIMITED: { exitCode: 125, hint: "wait, or log in: accounts have higher limits" },
-  REGISTRY_FAILED: { exitCode: 125, hint: "the registry has a problem of its own: try again later" },
+  REGISTRY_FAILED: {
+    exitCode: 125,
+    hint: "the registry has a problem of its own: try again later",
+  },
   REGISTRY_PROTOCOL: { exitCode: 125, hint: "check that the host is a registry" },
   CREDENTIALS_UNREADABLE: {
     exitCode: 125,

@@ -1,14 +1,23 @@
 /** The names of the images in a store: one versioned file, replaced whole, changed under the store's lock. */
 import { type Digest, parseDigest } from "./digest.ts";
 import { imageError } from "./errors.ts";
-import { asObject, optionalArray, parseJsonObject, requiredString } from "./json.ts";
+import {
+  asObject,
+  type JsonObject,
+  optionalArray,
+  optionalString,
+  parseJsonObject,
+  requiredString,
+} from "./json.ts";
 import { readIfThere, replaceFile, type StoreFolder } from "./store-folder.ts";
 
-/** An image that has a name. */
+/** An image and a name of it; one that lost its last name, or never had one, is listed without. */
 export interface NamedImage {
-  /** full name: `docker.io/library/busybox:latest` */
+  /** full name: `docker.io/library/busybox:latest`; empty for none */
   readonly name: string;
   readonly manifestDigest: Digest;
+  /** digest of what the name stands for in its registry, an index or a manifest; absent: not known to be there */
+  readonly repositoryDigest?: Digest;
   /** digest of the config, which is the image's ID */
   readonly imageId: Digest;
   /** digests of its layers' tar streams, lowest first */
@@ -41,19 +50,32 @@ export class ImageIndex {
     }
   }
 
-  /** Gives a name to an image; whoever had it loses it. To be called with the store's lock held. */
+  /**
+   * Gives a name to an image, or lists it without one. Whoever had the name loses it, and stays. To be called with
+   * the store's lock held.
+   */
   async set(image: NamedImage): Promise<void> {
-    const others = (await this.list()).filter(({ name }) => name !== image.name);
-    await this.#write([...others, image]);
+    const images = await this.list();
+    const isOfImage = ({ imageId }: NamedImage) => imageId === image.imageId;
+    if (image.name === "" && images.some(isOfImage)) return;
+    const others = images.filter(
+      (each) =>
+        !(each.name === image.name && each.name !== "") && !(each.name === "" && isOfImage(each)),
+    );
+    const loser = images.find(({ name }) => name !== "" && name === image.name);
+    const isLost =
+      loser !== undefined &&
+      !isOfImage(loser) &&
+      !others.some(({ imageId }) => imageId === loser.imageId);
+    await this.#write([...others, image, ...(isLost ? [withoutName(loser)] : [])]);
   }
 
-  /** Takes a name away. To be called with the store's lock held. @returns whether it was there */
-  async remove(name: string): Promise<boolean> {
+  /** Takes entries away. To be called with the store's lock held. @returns those that were there */
+  async remove(isToGo: (image: NamedImage) => boolean): Promise<readonly NamedImage[]> {
     const images = await this.list();
-    const others = images.filter((image) => image.name !== name);
-    if (others.length === images.length) return false;
-    await this.#write(others);
-    return true;
+    const gone = images.filter(isToGo);
+    if (gone.length > 0) await this.#write(images.filter((image) => !isToGo(image)));
+    return gone;
   }
 
   async #write(images: readonly NamedImage[]): Promise<void> {
@@ -61,6 +83,10 @@ export class ImageIndex {
     const text = JSON.stringify({ version: INDEX_VERSION, images: sorted }, undefined, 1);
     await replaceFile(this.#store.path(INDEX_FILE), `${text}\n`);
   }
+}
+
+function withoutName({ repositoryDigest: _, ...image }: NamedImage): NamedImage {
+  return { ...image, name: "" };
 }
 
 function parseIndexFile(bytes: Buffer, where: string): readonly NamedImage[] {
@@ -74,9 +100,15 @@ function parseIndexFile(bytes: Buffer, where: string): readonly NamedImage[] {
     return {
       name: requiredString(object, "name", where),
       manifestDigest: parseDigest(requiredString(object, "manifestDigest", where), where),
+      ...repositoryDigest(object, where),
       imageId: parseDigest(requiredString(object, "imageId", where), where),
       diffIds: diffIds.map((diffId) => parseDigest(String(diffId), where)),
       added: requiredString(object, "added", where),
     };
   });
+}
+
+function repositoryDigest(object: JsonObject, where: string): Pick<NamedImage, "repositoryDigest"> {
+  const text = optionalString(object, "repositoryDigest", where);
+  return text === undefined ? {} : { repositoryDigest: parseDigest(text, where) };
 }

@@ -25,12 +25,17 @@ export interface StoredImage {
   /** what it was asked for by */
   readonly name: string;
   readonly manifestDigest: Digest;
+  /** digest of what its name stands for in its registry; absent: not known to be there */
+  readonly repositoryDigest?: Digest;
   /** digest of the config, which is the image's ID */
   readonly imageId: Digest;
   readonly config: ImageConfig;
   /** lowest first */
   readonly layers: readonly StoredLayer[];
 }
+
+/** An image of the store that no prune takes away before it is disposed of. */
+export interface HeldImage extends StoredImage, AsyncDisposable {}
 
 /** What a prune took away. */
 export interface PruneResult {
@@ -84,7 +89,32 @@ export class ImageStore {
    */
   async get(text: string): Promise<StoredImage | undefined> {
     const found = await this.find(text);
-    if (found === undefined) return undefined;
+    return found === undefined ? undefined : this.open(found);
+  }
+
+  /**
+   * Finds an image and keeps it from being pruned, in one step.
+   * @returns `undefined` as with `get`
+   * @throws REFERENCE_INVALID, IMAGE_AMBIGUOUS, STORE_CORRUPT
+   */
+  async hold(text: string): Promise<HeldImage | undefined> {
+    const held = await this.#findAndHold(text);
+    if (held === undefined) return undefined;
+    const { found, session } = held;
+    const dispose = () => session[Symbol.asyncDispose]();
+    try {
+      const image = await this.open(found);
+      if (image !== undefined) return { ...image, [Symbol.asyncDispose]: dispose };
+    } catch (error) {
+      await dispose();
+      throw error;
+    }
+    await dispose();
+    return undefined;
+  }
+
+  /** Opens a listed image. @returns `undefined` when a layer of it is gone @throws STORE_CORRUPT */
+  async open(found: NamedImage): Promise<StoredImage | undefined> {
     const where = `config ${found.imageId}`;
     const bytes = await this.blobs.get(found.imageId);
     const config = parseConfig(bytes, where, found.diffIds.length);
@@ -94,22 +124,46 @@ export class ImageStore {
     return { ...found, config, layers: present };
   }
 
-  /** Gives a name to an image whose parts are in the store. */
-  async tag(image: StoredImage, reference: NamedReference): Promise<void> {
+  /** Gives a name to an image whose parts are in the store, or lists it without one. */
+  async tag(image: StoredImage, reference: NamedReference | undefined): Promise<void> {
+    const { manifestDigest, imageId, config, repositoryDigest } = image;
     using _ = await this.folder.lock();
     await this.#index.set({
-      name: formatReference(reference),
-      manifestDigest: image.manifestDigest,
-      imageId: image.imageId,
-      diffIds: image.config.diffIds,
+      name: reference === undefined ? "" : formatReference(reference),
+      manifestDigest,
+      ...(repositoryDigest === undefined ? {} : { repositoryDigest }),
+      imageId,
+      diffIds: config.diffIds,
       added: new Date().toISOString(),
     });
   }
 
   /** Takes a name away; what only it used goes with the next prune. @returns whether it was there */
   async untag(reference: NamedReference): Promise<boolean> {
+    const wanted = formatReference(reference);
+    const gone = await this.remove(({ name }) => name === wanted);
+    return gone.length > 0;
+  }
+
+  /** Takes entries of the list away; what only they used goes with the next prune. @returns those that were there */
+  async remove(isToGo: (image: NamedImage) => boolean): Promise<readonly NamedImage[]> {
     using _ = await this.folder.lock();
-    return this.#index.remove(formatReference(reference));
+    return this.#index.remove(isToGo);
+  }
+
+  /** Who keeps an image beside its names: ids of containers, and how many are at work with it just now. */
+  async users(
+    imageId: Digest,
+  ): Promise<{ readonly containers: readonly string[]; readonly sessions: number }> {
+    using _ = await this.folder.lock();
+    const containers: string[] = [];
+    for (const name of await this.#leaseNames())
+      if ((await readLease(this.folder.path("leases", name))).includes(imageId))
+        containers.push(name.slice(0, -".json".length));
+    let sessions = 0;
+    for (const path of await this.folder.liveSessions())
+      if ((await readLease(join(path, LEASE_FILE))).includes(imageId)) sessions++;
+    return { containers, sessions };
   }
 
   /** Begins to work with layers and documents: they stay until the session ends, whether they are there yet or not. */
@@ -166,13 +220,27 @@ export class ImageStore {
     for (const image of await this.list())
       for (const digest of [image.manifestDigest, image.imageId, ...image.diffIds])
         used.add(digest);
-    const leases = (await readdir(this.folder.path("leases")))
-      .filter((name) => name.endsWith(".json"))
-      .map((name) => this.folder.path("leases", name));
+    const leases = (await this.#leaseNames()).map((name) => this.folder.path("leases", name));
     const sessions = (await this.folder.liveSessions()).map((path) => join(path, LEASE_FILE));
     for (const path of [...leases, ...sessions])
       for (const digest of await readLease(path)) used.add(digest);
     return used;
+  }
+
+  async #leaseNames(): Promise<string[]> {
+    return (await readdir(this.folder.path("leases"))).filter((name) => name.endsWith(".json"));
+  }
+
+  async #findAndHold(
+    text: string,
+  ): Promise<{ readonly found: NamedImage; readonly session: Session } | undefined> {
+    using _ = await this.folder.lock();
+    const found = await this.find(text);
+    if (found === undefined) return undefined;
+    const session = await this.folder.beginSession();
+    const parts = [...found.diffIds, found.imageId, found.manifestDigest];
+    await writeFile(join(session.path, LEASE_FILE), leaseText(parts), { mode: 0o600 });
+    return { found, session };
   }
 
   #leasePath(id: string): string {
@@ -203,8 +271,8 @@ function findByName(images: readonly NamedImage[], text: string): NamedImage | u
   if (reference.digest !== undefined) {
     const repository = formatReference({ ...reference, tag: undefined, digest: undefined });
     return images.find(
-      ({ name, manifestDigest }) =>
-        manifestDigest === reference.digest &&
+      ({ name, manifestDigest, repositoryDigest }) =>
+        [manifestDigest, repositoryDigest].includes(reference.digest) &&
         (name.startsWith(`${repository}:`) || name.startsWith(`${repository}@`)),
     );
   }

@@ -40,8 +40,8 @@ export interface LoadOptions {
   readonly store: ImageStore;
   /** platform wanted; this machine's unless given */
   readonly platform?: Platform;
-  /** name to give the image in the store; none for images that are named by their file */
-  readonly tag?: NamedReference;
+  /** name to list the image by, or `none` to list it without; absent: it is not listed, and goes with the next prune */
+  readonly tag?: NamedReference | "none";
   readonly limits?: LayerLimits;
   readonly onEvent?: (event: LoadEvent) => void;
   readonly signal?: AbortSignal;
@@ -73,8 +73,11 @@ export async function loadImage(source: ImageSource, options: LoadOptions): Prom
     await store.blobs.put(resolved.config.bytes);
     await store.blobs.put(manifest);
     const { name } = source;
-    const image = { name, manifestDigest, imageId, config, layers };
-    if (options.tag !== undefined) await options.store.tag(image, options.tag);
+    const { repositoryDigest } = resolved;
+    const known = repositoryDigest === undefined ? {} : { repositoryDigest };
+    const image = { name, manifestDigest, ...known, imageId, config, layers };
+    if (options.tag !== undefined)
+      await store.tag(image, options.tag === "none" ? undefined : options.tag);
     return { ...image, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };
   } catch (error) {
     await session[Symbol.asyncDispose]();

@@ -28,6 +28,7 @@ const table = {
     exitCode: 125,
     hint: "the guest agent ended at once: its initramfs may be damaged, `npm run setup` rebuilds it",
   },
+  VMM_GONE: { exitCode: 125 },
   VMM_ABORTED: { exitCode: 125 },
 } as const satisfies Record<string, ErrorRow>;
 

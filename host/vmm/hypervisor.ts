@@ -82,6 +82,8 @@ export type MachineStage = "spawn" | "configure" | "boot" | "agent";
 export interface StartOptions {
   /** deadlines of single stages that replace the backend's own, in `milliseconds` */
   readonly deadlines?: Partial<Readonly<Record<MachineStage, number>>>;
+  /** whether the VM outlives this process, to be taken over by `Hypervisor.adopt`; else it dies with it */
+  readonly detached?: boolean;
   /** aborts the start; whatever exists by then is torn down */
   readonly signal?: AbortSignal;
   /** called when a stage is over, with its length in `milliseconds` */
@@ -109,4 +111,9 @@ export interface Hypervisor {
   readonly accelerator: Accelerator;
   /** Resolves when the agent has sent its first byte, not yet read; rejects with a `VmmError` that names the stage. */
   start(config: MachineConfig, options?: StartOptions): Promise<Machine>;
+  /**
+   * Takes over a VM that another process started detached in this run directory. Absent: this backend's VMs do not
+   * outlive the process that started them. Rejects with VMM_GONE when there is none.
+   */
+  adopt?(vm: { readonly id: string; readonly runDirectory: string }): Promise<Machine>;
 }

@@ -49,17 +49,4 @@ export class Query {
     }
     return value;
   }
-
-  /** Seconds since the epoch with up to nine decimals, as `nanoseconds`; 0 and absence are none. */
-  time(name: string): bigint | undefined {
-    const text = this.given(name);
-    if (text === undefined) return undefined;
-    const match = /^(\d{1,12})(?:\.(\d{1,9}))?$/.exec(text);
-    if (match === null) {
-      throw apiError("BAD_REQUEST", `invalid value for ${name}: ${JSON.stringify(text)}`);
-    }
-    const [, seconds = "0", fraction = ""] = match;
-    const time = BigInt(seconds) * 1_000_000_000n + BigInt(fraction.padEnd(9, "0"));
-    return time === 0n ? undefined : time;
-  }
 }

@@ -1,11 +1,9 @@
 /** One request: who asks for what, and the way to answer. */
 
-import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { engineError } from "../../engine/errors.ts";
 import { apiError } from "../docker/errors.ts";
 import type { Query } from "../docker/query.ts";
-import { type Infer, readBySchema, type Schema } from "../docker/schema.ts";
 import type { DaemonEngine } from "./daemon-engine.ts";
 import type { Caller, ContainerView } from "./daemon-model.ts";
 import type { Hijack } from "./hijack.ts";
@@ -72,34 +70,23 @@ export class ApiCall {
   }
 
   /**
-   * The body, read by a schema.
+   * The body, parsed. `empty` stands for an empty one.
    *
-   * @throws DvmError `BAD_REQUEST` for a body that is not JSON, or not what the schema says; `BODY_TOO_LARGE`
+   * @throws DvmError `BAD_REQUEST` for a body that is not JSON, or empty for no good reason; `BODY_TOO_LARGE`
    */
-  async json<const S extends Schema>(schema: S): Promise<Infer<S>> {
+  async json(empty?: object): Promise<unknown> {
     const body = await this.hijack.readBody(MAX_JSON_BODY);
     if (body.length === 0) {
+      if (empty !== undefined) return empty;
       throw apiError("BAD_REQUEST", "invalid JSON: got EOF while reading request body");
     }
-    return this.#parse(schema, body);
-  }
-
-  /** The same, with an empty body standing for an empty object. */
-  async optionalJson<const S extends Schema>(schema: S): Promise<Infer<S>> {
-    const body = await this.hijack.readBody(MAX_JSON_BODY);
-    return body.length === 0 ? readBySchema(schema, {}) : this.#parse(schema, body);
-  }
-
-  #parse<const S extends Schema>(schema: S, body: Buffer): Infer<S> {
     checkContentType(this.request.headers["content-type"]);
-    let value: unknown;
     try {
-      value = JSON.parse(body.toString("utf8"));
+      return JSON.parse(body.toString("utf8"));
     } catch (cause) {
       const message = (cause as Error).message.slice(0, 200);
       throw apiError("BAD_REQUEST", `invalid JSON: ${message}`, { cause });
     }
-    return readBySchema(schema, value);
   }
 }
 

@@ -57,7 +57,10 @@ export class ApiServer implements AsyncDisposable {
     });
     this.#server.on("connection", (socket: Socket) => this.#greet(socket));
     this.#server.on("request", (request, response) => void this.#serve(request, response));
-    this.#server.on("upgrade", (request, socket, head) => void this.#upgrade(request, socket, head));
+    this.#server.on(
+      "upgrade",
+      (request, socket, head) => void this.#upgrade(request, socket, head),
+    );
     this.#server.on("clientError", (_error, socket) => refuseMalformed(socket));
   }
 
@@ -128,13 +131,15 @@ export class ApiServer implements AsyncDisposable {
     const { request, response, hijack } = exchange;
     const reply = new Reply(response);
     for (const [name, value] of Object.entries(this.#headers)) reply.header(name, value);
+    let hijacks = false;
     try {
       const { found, call } = this.#call(exchange, reply);
-      if (!found.route.hijacks) exchange.assign?.();
+      hijacks = found.route.hijacks === true;
+      if (!hijacks) exchange.assign?.();
       await found.route.handle(call);
     } catch (error) {
       this.#report(request, error, exchange.signal);
-      if (hijack.begun()) hijack.end();
+      if (hijacks && hijack.begun()) hijack.end();
       else if (!response.destroyed) {
         if (response.socket === null) exchange.assign?.();
         reply.fail(error);

@@ -39,7 +39,10 @@ export class Reply {
   }
 
   empty(status: number): void {
-    this.#response.writeHead(status, status === 204 || status === 304 ? {} : { "Content-Length": 0 });
+    this.#response.writeHead(
+      status,
+      status === 204 || status === 304 ? {} : { "Content-Length": 0 },
+    );
     this.#response.end();
   }
 

@@ -1,7 +1,7 @@
 /** A client at the streams of a process, from the beginning of the stream to its end: attach and exec alike. */
 
-import type { Readable } from "node:stream";
-import { parseDetachKeys, DEFAULT_DETACH_KEYS, detachKeyFilter } from "../docker/detach-keys.ts";
+import { PassThrough, type Readable } from "node:stream";
+import { DEFAULT_DETACH_KEYS, detachKeyFilter, parseDetachKeys } from "../docker/detach-keys.ts";
 import { STDERR, STDOUT } from "../docker/stdcopy.ts";
 import type { ApiCall } from "./api-call.ts";
 import { compareVersions } from "./api-version.ts";
@@ -37,8 +37,10 @@ export async function streamSession(options: StreamSessionOptions): Promise<void
       ...(terminal ? {} : { stream }),
     });
   let attachment: Attachment | undefined;
+  let left = false;
   const stdin = wants.stdin ? clientInput(call, terminal ? keys : undefined, detach) : undefined;
   function detach(): void {
+    left = true;
     attachment?.detach();
   }
   if (stdin === undefined) hijack.input.resume();
@@ -49,7 +51,7 @@ export async function streamSession(options: StreamSessionOptions): Promise<void
   });
   begin();
   call.signal.addEventListener("abort", detach, { once: true });
-  if (call.signal.aborted) detach();
+  if (left || call.signal.aborted) detach();
   await attachment.done;
   call.signal.removeEventListener("abort", detach);
   stdin?.destroy();
@@ -65,7 +67,7 @@ export function streamType(call: ApiCall, terminal: boolean): string {
 /** The client's input, with the detach keys taken out if there are any. */
 function clientInput(call: ApiCall, keys: Buffer | undefined, onDetach: () => void): Readable {
   const { input } = call.hijack;
-  const filter = detachKeyFilter(keys ?? Buffer.alloc(0), onDetach);
+  const filter = keys === undefined ? new PassThrough() : detachKeyFilter(keys, onDetach);
   filter.on("error", () => {});
   filter.once("close", () => {
     input.unpipe(filter);

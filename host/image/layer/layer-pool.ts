@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { type ImageErrorCode, imageError, isImageErrorCode } from "../errors.ts";
 import { type BlobInput, blobChunks } from "./blob-input.ts";
+import { freeing } from "./free-memory.ts";
 import type { FromWorker, LayerJob, ToWorker } from "./layer-job.ts";
 import type { LayerLimits } from "./limits.ts";
 import { type ExpectedLayer, type LayerSummary, readLayer } from "./read-layer.ts";
@@ -10,7 +11,9 @@ import { type ExpectedLayer, type LayerSummary, readLayer } from "./read-layer.t
 /** Blobs up to this length are read on this thread, in `bytes`: a thread takes as long to start. */
 const INLINE_BYTES = 2 * 1024 * 1024;
 /** Bytes of a stream that may be under way to a thread. */
-const CREDIT_BYTES = 4 * 1024 * 1024;
+const CREDIT_BYTES = 1024 * 1024;
+/** Young generation of a thread, in `MiB`: little that a layer is read with lives long, and the default is a multiple. */
+const YOUNG_GENERATION = 4;
 
 export interface PoolJob {
   readonly input: BlobInput;
@@ -59,7 +62,9 @@ export class LayerPool implements AsyncDisposable {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL("./layer-worker.ts", import.meta.url));
+    const worker = new Worker(new URL("./layer-worker.ts", import.meta.url), {
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
+    });
     this.#all.add(worker);
     worker.on("exit", () => this.#all.delete(worker));
     return worker;
@@ -81,7 +86,7 @@ function readInline({ signal, input, ...rest }: PoolJob): Promise<LayerSummary> 
       yield chunk;
     }
   }
-  return readLayer({ ...rest, input: chunks() });
+  return readLayer({ ...rest, input: freeing(chunks()) });
 }
 
 async function readOn(worker: Worker, job: PoolJob): Promise<LayerSummary> {

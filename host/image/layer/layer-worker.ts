@@ -3,6 +3,7 @@ import { parentPort } from "node:worker_threads";
 import { DvmError } from "../../errors.ts";
 import { imageError } from "../errors.ts";
 import { blobChunks } from "./blob-input.ts";
+import { freeing } from "./free-memory.ts";
 import type { FromWorker, LayerJob, ToWorker } from "./layer-job.ts";
 import { readLayer } from "./read-layer.ts";
 
@@ -23,7 +24,7 @@ async function work(job: LayerJob): Promise<void> {
   const input = job.input === "stream" ? queue : queue.guarding(blobChunks(job.input));
   try {
     const summary = await readLayer({
-      input,
+      input: freeing(input),
       expected: job.expected,
       folder: job.folder,
       limits: job.limits,

@@ -4,7 +4,13 @@ import { excerpt } from "../digest.ts";
 import { type ImageErrorCode, imageError } from "../errors.ts";
 
 /** Codes that Node, OpenSSL and undici give to a connection that could not be had. */
-const UNREACHABLE = new Set(["ECONNREFUSED", "ENOTFOUND", "EHOSTUNREACH", "ENETUNREACH", "EAI_AGAIN"]);
+const UNREACHABLE = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EAI_AGAIN",
+]);
 const TIMEOUT = new Set([
   "ETIMEDOUT",
   "UND_ERR_CONNECT_TIMEOUT",
@@ -34,7 +40,12 @@ export function speaksNoTls(error: unknown): boolean {
 /** Whether another try may succeed. */
 export function isPassing(error: unknown): boolean {
   const code = networkCode(error) ?? "";
-  return !LASTING.has(code) && !CERTIFICATE.test(code) && !code.startsWith("ERR_SSL_") && code !== "EPROTO";
+  return (
+    !LASTING.has(code) &&
+    !CERTIFICATE.test(code) &&
+    !code.startsWith("ERR_SSL_") &&
+    code !== "EPROTO"
+  );
 }
 
 /** The error for a connection that failed. @param host for the message */
@@ -42,7 +53,8 @@ export function connectionError(cause: unknown, host: string): Error {
   const code = networkCode(cause) ?? "";
   const reason = code === "" && cause instanceof Error ? cause.message : code;
   const make = (name: ImageErrorCode, text: string): DvmError => imageError(name, text, { cause });
-  if (TIMEOUT.has(code)) return make("REGISTRY_TIMEOUT", `registry ${host} does not answer in time`);
+  if (TIMEOUT.has(code))
+    return make("REGISTRY_TIMEOUT", `registry ${host} does not answer in time`);
   if (CERTIFICATE.test(code))
     return make("REGISTRY_TLS", `the certificate of registry ${host} is not trusted: ${code}`);
   if (code === "EPROTO" || code.startsWith("ERR_SSL_"))
@@ -50,7 +62,8 @@ export function connectionError(cause: unknown, host: string): Error {
       cause,
       hint: "if it is meant to speak plain HTTP, name the host in DVM_INSECURE_REGISTRIES or registries.json",
     });
-  if (UNREACHABLE.has(code)) return make("REGISTRY_UNREACHABLE", `cannot connect to registry ${host}: ${code}`);
+  if (UNREACHABLE.has(code))
+    return make("REGISTRY_UNREACHABLE", `cannot connect to registry ${host}: ${code}`);
   return make("REGISTRY_FAILED", `the connection to registry ${host} failed: ${excerpt(reason)}`);
 }
 

@@ -47,7 +47,10 @@ export async function readRegistrySettings(
   for (const text of split(environment.DVM_REGISTRY_MIRRORS, ",")) {
     const equals = text.indexOf("=");
     const domain = text.slice(0, Math.max(equals, 0));
-    mirrors.set(domain, [...(mirrors.get(domain) ?? []), mirrorUrl(text.slice(equals + 1), "DVM_REGISTRY_MIRRORS")]);
+    mirrors.set(domain, [
+      ...(mirrors.get(domain) ?? []),
+      mirrorUrl(text.slice(equals + 1), "DVM_REGISTRY_MIRRORS"),
+    ]);
   }
   return {
     insecure: [...file.insecure, ...split(environment.DVM_INSECURE_REGISTRIES, ",")],
@@ -66,7 +69,9 @@ export function mayBePlain(host: string, settings: Pick<RegistrySettings, "insec
 
 /** Whether `HOST[:PORT]` is this machine: `localhost`, 127.0.0.0/8 or ::1. */
 export function isLoopback(host: string): boolean {
-  const name = host.startsWith("[") ? host.slice(1, host.indexOf("]")) : host.replace(/:[0-9]+$/, "");
+  const name = host.startsWith("[")
+    ? host.slice(1, host.indexOf("]"))
+    : host.replace(/:[0-9]+$/, "");
   return name === "localhost" || name === "::1" || /^127(?:\.[0-9]{1,3}){3}$/.test(name);
 }
 
@@ -78,7 +83,8 @@ async function readFile(dataRoot: string): Promise<FileSettings> {
   const bytes = await readIfThere(where);
   if (bytes === undefined) return emptyFile;
   const document = parseJsonObject(bytes, where);
-  if (document.version !== SETTINGS_VERSION) throw invalid(where, `version is not ${SETTINGS_VERSION}`);
+  if (document.version !== SETTINGS_VERSION)
+    throw invalid(where, `version is not ${SETTINGS_VERSION}`);
   const strings = (key: string) => optionalStrings(document, key, { where, max: MAX_HOSTS }) ?? [];
   const mirrors = asObject(document.mirrors ?? {}, `${where}: mirrors`);
   return {
@@ -101,5 +107,8 @@ function mirrorUrl(text: string, where: string): URL {
 }
 
 function split(text: string | undefined, separator: string): string[] {
-  return (text ?? "").split(separator).map((item) => item.trim()).filter((item) => item !== "");
+  return (text ?? "")
+    .split(separator)
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
 }

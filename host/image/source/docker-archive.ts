@@ -37,6 +37,13 @@ export function openDockerArchive(tree: FileTree, image: string | undefined): Im
   };
 }
 
+/** Lists the images of an archive. @throws SOURCE_UNREADABLE, MANIFEST_INVALID */
+export async function listDockerArchive(
+  tree: FileTree,
+): Promise<readonly { readonly key: string; readonly names: readonly string[] }[]> {
+  return (await readImages(tree)).map(({ tags }, n) => ({ key: `@${n}`, names: tags }));
+}
+
 async function resolveArchive(tree: FileTree, image: string | undefined): Promise<ResolvedImage> {
   const chosen = chooseImage(await readImages(tree), image, tree.name);
   const config = await readSmallFile(tree, chosen.config, MAX_JSON_BYTES);

@@ -9,6 +9,8 @@ export interface ResolvedImage {
   readonly manifest:
     | { readonly digest: Digest; readonly bytes: Buffer; readonly mediaType: string }
     | undefined;
+  /** digest of what the name stands for in its registry, an index or a manifest; absent: not from a registry */
+  readonly repositoryDigest?: Digest;
   /** the config to the byte, its digest checked */
   readonly config: { readonly digest: Digest; readonly bytes: Buffer };
   /** blobs of the layers, lowest first */

@@ -28,6 +28,27 @@ export function openOciLayout(tree: FileTree, image: string | undefined): ImageS
   };
 }
 
+/** Lists the images of a layout; the platforms of one image count as one. @throws SOURCE_UNREADABLE, MANIFEST_INVALID */
+export async function listOciLayout(
+  tree: FileTree,
+): Promise<readonly { readonly key: string; readonly names: readonly string[] }[]> {
+  await checkLayoutVersion(tree);
+  const where = `${tree.name}: index.json`;
+  const index = parseIndex(await readSmallFile(tree, "index.json", MAX_JSON_BYTES), where);
+  const images = new Map<string, { key: string; names: Set<string> }>();
+  for (const descriptor of index.manifests) {
+    const { annotations, digest, mediaType } = descriptor;
+    if (!["index", "manifest"].includes(mediaKind(mediaType))) continue;
+    const name = annotations[CONTAINERD_NAME] ?? annotations[REF_NAME];
+    // Several names of one image share its manifest; several manifests of one name are its platforms.
+    const item = images.get(name ?? digest) ?? { key: name ?? `@${digest}`, names: new Set() };
+    if (name !== undefined) item.names.add(name);
+    images.set(name ?? digest, item);
+  }
+  if (images.size === 0) throw imageError("IMAGE_NOT_FOUND", `${tree.name} holds no image`);
+  return [...images.values()].map(({ key, names }) => ({ key, names: [...names] }));
+}
+
 async function resolveLayout(
   tree: FileTree,
   image: string | undefined,

@@ -16,14 +16,15 @@ const sentByOthers: ReadonlySet<NodeJS.Signals> = new Set([
 ]);
 
 export interface EndOfMachine {
-  readonly process: ProcessEnd;
+  /** undefined when the process was not our child */
+  readonly process: ProcessEnd | undefined;
   /** `reason` of QMP's SHUTDOWN event (qapi/run-state.json, ShutdownCause); undefined when there was none */
   readonly shutdownReason: string | undefined;
   readonly console: ConsoleLog;
 }
 
 export function machineExit({ process, shutdownReason, console }: EndOfMachine): MachineExit {
-  const { code, signal, stderr } = process;
+  const { code, signal, stderr } = process ?? endOfStranger(shutdownReason);
   if (signal !== null && sentByOthers.has(signal)) return { reason: "killed", signal };
   if (code !== 0) {
     const how = signal === null ? `code ${code}` : `signal ${signal}`;
@@ -42,4 +43,11 @@ export function machineExit({ process, shutdownReason, console }: EndOfMachine):
     default:
       return { reason: "reboot" };
   }
+}
+
+/** QEMU that ends in order says so over QMP first. */
+function endOfStranger(shutdownReason: string | undefined): ProcessEnd {
+  return shutdownReason === undefined
+    ? { code: null, signal: "SIGKILL", stderr: "" }
+    : { code: 0, signal: null, stderr: "" };
 }

@@ -15,8 +15,15 @@ export const AGENT_PORT_NAME = "dvm.agent";
 /** Id of the agent's port and of its character device, as QMP names them. */
 export const AGENT_ID = "agent";
 
+/** Sockets in the run directory of a detached VM, on which QEMU listens. */
+export const QMP_SOCKET = "qmp.sock";
+export const CONSOLE_SOCKET = "console.sock";
+export const AGENT_SOCKET = "agent.sock";
+
 export interface QemuArgumentsOptions {
   readonly config: MachineConfig;
+  /** whether the VM outlives us: its channels are sockets in the run directory then */
+  readonly detached?: boolean;
   readonly accelerator: Accelerator;
   /** frequency of the host's time stamp counter, in `kHz`, where known */
   readonly tscKhz?: number;
@@ -27,13 +34,14 @@ export interface QemuArgumentsOptions {
  *
  * @throws {VmmError} for a machine that this backend cannot make
  */
-export function qemuArguments({ config, accelerator, tscKhz }: QemuArgumentsOptions): string[] {
+export function qemuArguments(options: QemuArgumentsOptions): string[] {
+  const { config, accelerator, tscKhz, detached = false } = options;
   return [
     ...processArguments(config),
     ...machineArguments(config, accelerator),
     ...["-kernel", config.kernel, "-initrd", config.initramfs],
     ...["-append", kernelCommandLine({ config, accelerator, ...(tscKhz && { tscKhz }) })],
-    ...channelArguments(),
+    ...channelArguments(detached ? config.runDirectory : undefined),
     ...["-object", "rng-builtin,id=rng", "-device", "virtio-rng-device,rng=rng"],
     // The guest gives pages back as it frees them; it is never asked to give more.
     ...["-device", "virtio-balloon-device,free-page-reporting=on,deflate-on-oom=on"],
@@ -91,14 +99,21 @@ function machineArguments(config: MachineConfig, accelerator: Accelerator): stri
   ];
 }
 
-/** QMP, the console of the guest kernel, and the agent's port. */
-function channelArguments(): string[] {
+/**
+ * QMP, the console of the guest kernel, and the agent's port. What the guest writes on its console while nobody is
+ * connected is lost: it is not to fill a disk.
+ */
+function channelArguments(socketFolder: string | undefined): string[] {
+  const at = (fd: number, socket: string) =>
+    socketFolder === undefined
+      ? `fd=${fd}`
+      : `path=${join(socketFolder, socket).replaceAll(",", ",,")},server=on,wait=off`;
   return [
-    ...["-chardev", `socket,id=qmp,fd=${QMP_FD}`, "-mon", "chardev=qmp,mode=control"],
+    ...["-chardev", `socket,id=qmp,${at(QMP_FD, QMP_SOCKET)}`, "-mon", "chardev=qmp,mode=control"],
     // One stream from two devices: the serial port until the guest has its virtio console.
-    ...["-chardev", `socket,id=console,fd=${CONSOLE_FD},mux=on`],
+    ...["-chardev", `socket,id=console,${at(CONSOLE_FD, CONSOLE_SOCKET)},mux=on`],
     ...["-serial", "chardev:console"],
-    ...["-chardev", `socket,id=${AGENT_ID},fd=${AGENT_FD}`],
+    ...["-chardev", `socket,id=${AGENT_ID},${at(AGENT_FD, AGENT_SOCKET)}`],
     ...["-device", "virtio-serial-device,max_ports=2"],
     ...["-device", "virtconsole,chardev=console"],
     ...["-device", `virtserialport,id=${AGENT_ID},chardev=${AGENT_ID},name=${AGENT_PORT_NAME}`],

@@ -10,6 +10,7 @@ import type {
 } from "../hypervisor.ts";
 import { StageClock, StageError } from "../stage-clock.ts";
 import { startFailure } from "../start-failure.ts";
+import { adoptQemu, spawnDetachedQemu } from "./detached-qemu.ts";
 import { DiskFiles } from "./disk-files.ts";
 import { findQemu } from "./find-qemu.ts";
 import { qemuArguments } from "./qemu-arguments.ts";
@@ -47,7 +48,7 @@ export class QemuHypervisor implements Hypervisor {
     let spawning: Promise<QemuMachine> | undefined;
     try {
       const machine = await clock.run("spawn", () => {
-        spawning = this.#spawn(config);
+        spawning = this.#spawn(config, options.detached ?? false);
         return spawning;
       });
       await boot(machine, clock);
@@ -60,12 +61,23 @@ export class QemuHypervisor implements Hypervisor {
     }
   }
 
-  async #spawn(config: MachineConfig): Promise<QemuMachine> {
-    const args = qemuArguments({ config, ...this.#options });
+  async adopt(vm: Pick<MachineConfig, "id" | "runDirectory">): Promise<Machine> {
+    const link = await adoptQemu(vm);
+    // what it needs beside its disks lies in the run directory and goes with it
+    const machine = new QemuMachine(link, { [Symbol.asyncDispose]: async () => {} });
+    await machine.negotiate();
+    return machine;
+  }
+
+  async #spawn(config: MachineConfig, detached: boolean): Promise<QemuMachine> {
+    const args = qemuArguments({ config, detached, ...this.#options });
     const binary = this.#options.binary ?? (await findQemu());
     const files = await DiskFiles.prepare(config);
     try {
-      return new QemuMachine(await QemuProcess.spawn(binary, args), files);
+      const link = detached
+        ? await spawnDetachedQemu({ binary, args, runDirectory: config.runDirectory })
+        : await QemuProcess.spawn(binary, args);
+      return new QemuMachine(link, files);
     } catch (error) {
       await files[Symbol.asyncDispose]();
       throw error;

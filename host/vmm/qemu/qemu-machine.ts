@@ -5,10 +5,9 @@ import { setTimeout } from "node:timers/promises";
 import { ConsoleLog } from "../console-log.ts";
 import { VmmError } from "../errors.ts";
 import type { Machine, MachineExit } from "../hypervisor.ts";
-import type { DiskFiles } from "./disk-files.ts";
 import { machineExit } from "./machine-exit.ts";
 import { AGENT_ID } from "./qemu-arguments.ts";
-import type { QemuProcess } from "./qemu-process.ts";
+import type { QemuLink } from "./qemu-process.ts";
 import { QmpClient } from "./qmp-client.ts";
 import { isObject, type QmpEvent } from "./qmp-message.ts";
 
@@ -19,8 +18,8 @@ export class QemuMachine implements Machine {
   readonly pid: number;
   readonly agent: Duplex;
   readonly exit: Promise<MachineExit>;
-  readonly #process: QemuProcess;
-  readonly #files: DiskFiles;
+  readonly #process: QemuLink;
+  readonly #files: AsyncDisposable;
   readonly #qmp: QmpClient;
   readonly #console = new ConsoleLog();
   readonly #portOpened = Promise.withResolvers<void>();
@@ -28,7 +27,7 @@ export class QemuMachine implements Machine {
   #shutdownReason: string | undefined;
 
   /** Takes over the process and the files. */
-  constructor(process: QemuProcess, files: DiskFiles) {
+  constructor(process: QemuLink, files: AsyncDisposable) {
     this.#process = process;
     this.#files = files;
     this.pid = process.pid;

@@ -15,6 +15,18 @@ export interface ProcessEnd {
   readonly stderr: string;
 }
 
+/** A QEMU and its three channels. */
+export interface QemuLink {
+  readonly pid: number;
+  readonly qmp: Socket;
+  readonly console: Socket;
+  readonly agent: Socket;
+  /** settles when the process has ended and its channels are read to their ends; undefined: it is not known how */
+  readonly ended: Promise<ProcessEnd | undefined>;
+  /** ends the process at once; safe to call at any time, also after its end */
+  kill(): void;
+}
+
 /** Kept of QEMU's standard error, in `characters`. */
 const MAX_STDERR = 4096;
 
@@ -27,7 +39,7 @@ const CAP_SETPCAP = 8n;
  */
 const EXEC_IF_PARENT_LIVES = '[ "$PPID" = "$0" ] && exec "$@"';
 
-export class QemuProcess {
+export class QemuProcess implements QemuLink {
   readonly pid: number;
   readonly qmp: Socket;
   readonly console: Socket;
@@ -73,7 +85,7 @@ export class QemuProcess {
   }
 }
 
-function spawned(child: ChildProcess): Promise<number> {
+export function spawned(child: ChildProcess): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once("error", (cause) =>
       reject(
@@ -90,7 +102,7 @@ function spawned(child: ChildProcess): Promise<number> {
 }
 
 /** Empties the bounding set, from which exec gives root its capabilities; only who may do so can ask for it. */
-function capabilityArguments(): string[] {
+export function capabilityArguments(): string[] {
   const status = readFileSync("/proc/self/status", "utf8");
   const effective = BigInt(`0x${/^CapEff:\t([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
   if ((effective & (1n << CAP_SETPCAP)) === 0n) return [];
@@ -105,7 +117,7 @@ function channel(child: ChildProcess, fd: number): Socket {
   return stream;
 }
 
-async function endOf(child: ChildProcess, console: Socket): Promise<ProcessEnd> {
+export async function endOf(child: ChildProcess, console: Socket): Promise<ProcessEnd> {
   let stderr = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     stderr = (stderr + text).slice(-MAX_STDERR);

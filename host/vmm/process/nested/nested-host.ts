@@ -10,6 +10,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -33,12 +34,14 @@ const MODULES = [
 /** parts of the project that its code needs at run time */
 const PROJECT_PARTS = [
   "package.json",
+  "bin",
   "host",
   "guest-agent",
-  "node_modules/koffi",
   "node_modules/@koromix",
-  "build/vmm", // last, so that it is newer than its sources
+  "build/vmm", // after its sources, so that it is newer
 ];
+/** npm packages that `host` imports, which bring others along */
+const PACKAGES = ["koffi", "commander", "pino", "tar-stream", "undici"];
 const EXIT_MARKER = "nested-host: exit ";
 
 export interface NestedRun {
@@ -46,6 +49,8 @@ export interface NestedRun {
   readonly command: string;
   /** files to bring along: path inside, relative to `/dvm`, to path here */
   readonly files?: Readonly<Record<string, string>>;
+  /** programs to bring along, at their own paths, with the libraries that they are linked with */
+  readonly programs?: readonly string[];
   /** how long it may take, in `milliseconds` */
   readonly timeout: number;
   /** called with each piece of output as it comes */
@@ -101,7 +106,7 @@ function buildBase(): { readonly kernel: string; readonly initramfs: string } {
     }
     cpSync("/bin/busybox", join(root, "bin/busybox"));
     execFileSync("strip", ["-o", join(root, "bin/node"), process.execPath]);
-    copyLibraries(root);
+    copyLibraries(process.execPath, root);
     const image = join(folder, "base.cpio");
     archive(root, image);
     execFileSync("cp", [join(unpacked, "boot", `vmlinuz-${version}`), kernel]);
@@ -124,28 +129,56 @@ function unpackKernel(folder: string): string {
   return unpacked;
 }
 
-/** The shared libraries that Node is linked with, at their own paths. */
-function copyLibraries(root: string): void {
-  const lines = execFileSync("ldd", [process.execPath], { encoding: "utf8" }).split("\n");
+/** The shared libraries that a program is linked with, at their own paths. */
+function copyLibraries(program: string, root: string): void {
+  const lines = execFileSync("ldd", [program], { encoding: "utf8" }).split("\n");
   for (const line of lines) {
     const path = /(\/\S+) \(/.exec(line)?.[1];
-    if (path === undefined) continue;
-    mkdirSync(join(root, dirname(path)), { recursive: true });
-    execFileSync("cp", ["-L", path, join(root, path)]);
+    if (path !== undefined) copyFile(path, root);
   }
 }
 
+/** Copies what `path` is, through symbolic links, to the same place under `root`. */
+function copyFile(path: string, root: string): void {
+  mkdirSync(join(root, dirname(path)), { recursive: true });
+  execFileSync("cp", ["-L", path, join(root, path)]);
+}
+
+/** npm packages and all that they depend on. */
+function withDependencies(names: readonly string[]): string[] {
+  const found = new Set<string>();
+  for (const queue = [...names]; queue.length > 0; ) {
+    const name = queue.pop() ?? "";
+    const manifest = join(project, "node_modules", name, "package.json");
+    if (found.has(name) || !existsSync(manifest)) continue;
+    found.add(name);
+    const { dependencies = {} } = JSON.parse(readFileSync(manifest, "utf8")) as {
+      dependencies?: Record<string, string>;
+    };
+    queue.push(...Object.keys(dependencies));
+  }
+  return [...found];
+}
+
 /** The project and what the run brings along, as an archive to append to the base. */
-function buildProject(folder: string, { command, files = {} }: NestedRun): string {
+function buildProject(
+  folder: string,
+  { command, files = {}, programs = [] }: NestedRun,
+): string {
   const root = join(folder, "project");
   const inside = join(root, "dvm");
   mkdirSync(inside, { recursive: true });
-  for (const part of PROJECT_PARTS) {
+  const packages = withDependencies(PACKAGES).map((name) => `node_modules/${name}`);
+  for (const part of [...packages, ...PROJECT_PARTS]) {
     cpSync(join(project, part), join(inside, part), { recursive: true, dereference: true });
   }
   for (const [path, source] of Object.entries(files)) {
     mkdirSync(join(inside, dirname(path)), { recursive: true });
     cpSync(source, join(inside, path), { recursive: true });
+  }
+  for (const program of programs) {
+    copyFile(program, root);
+    copyLibraries(program, root);
   }
   writeFileSync(join(root, "command"), command);
   writeFileSync(join(root, "init"), INIT, { mode: 0o755 });
@@ -156,11 +189,12 @@ function buildProject(folder: string, { command, files = {} }: NestedRun): strin
 
 const INIT = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
-export PATH=/bin HOME=/tmp
+export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/tmp DVM_NODE=/bin/node
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
 mount -t tmpfs tmp /tmp
+mkdir -p /run /var/lib /etc
 mount -t cgroup2 cgroup /sys/fs/cgroup
 ln -s /proc/self/fd /dev/fd
 mkdir -p /dev/net && [ -e /dev/net/tun ] || mknod /dev/net/tun c 10 200

@@ -1,0 +1,63 @@
+/** A daemon from its locks to its last breath. */
+
+import { rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { Engine } from "../../engine/engine.ts";
+import { makePrivateFolder } from "../../engine/paths.ts";
+import { realParts } from "../../engine/real-parts.ts";
+import { apiRoutes } from "./api-routes.ts";
+import { ApiServer, type ServerLog } from "./api-server.ts";
+import { availableEngine } from "./available-engine.ts";
+import type { DaemonPlaces } from "./daemon-places.ts";
+import { HostedEngine } from "./hosted-engine.ts";
+import { clearSocket, lockInstance, openFolder } from "./single-instance.ts";
+
+export interface DaemonLog extends ServerLog {
+  info(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+}
+
+export interface OpenDaemonOptions {
+  readonly places: DaemonPlaces;
+  /** whether other users may connect */
+  readonly shared: boolean;
+  /** version of dvm */
+  readonly version: string;
+  readonly log: DaemonLog;
+}
+
+/**
+ * Opens the engine and serves it. Disposing of the result takes the socket away, ends what is under way and gives
+ * the locks back.
+ *
+ * @throws DvmError `DAEMON_BUSY` when the data root or the socket is another's
+ */
+export async function openDaemon(options: OpenDaemonOptions): Promise<AsyncDisposable> {
+  const { places, shared, version, log } = options;
+  await using undo = new AsyncDisposableStack();
+  makePrivateFolder(places.dataRoot);
+  makePrivateFolder(dirname(places.socket));
+  undo.use(lockInstance(`${places.dataRoot}/dvmd.lock`, places.dataRoot));
+  undo.use(lockInstance(`${places.socket}.lock`, places.socket));
+  clearSocket(places.socket);
+  const engine = undo.use(
+    new HostedEngine({
+      open: (onEvent) => new Engine({ paths: places, parts: realParts, onEvent }),
+      version,
+      dataRoot: places.dataRoot,
+      onEvent: (event) => {
+        if (event.type === "warning") log.warn(event, "engine");
+        else log.debug(event, "engine");
+      },
+    }),
+  );
+  const server = undo.use(
+    new ApiServer({ engine: availableEngine(engine), routes: apiRoutes, version, log }),
+  );
+  undo.defer(() => rmSync(places.socket, { force: true }));
+  await server.listen(places.socket, shared ? 0o666 : 0o600);
+  // a folder of the user's own choice is left as it is
+  if (shared && dirname(places.socket) === dirname(places.runRoot)) openFolder(places.socket);
+  log.info({ socket: places.socket, dataRoot: places.dataRoot, pid: process.pid }, "dvmd serves");
+  return undo.move();
+}

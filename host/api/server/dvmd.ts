@@ -1,0 +1,66 @@
+/** The daemon's entry: reads its words, serves until it is told to end, sets the exit code. */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pino } from "pino";
+import { PROJECT_ROOT } from "../../engine/artifacts.ts";
+import { DvmError } from "../../errors.ts";
+import { openDaemon } from "./daemon.ts";
+import { DAEMON_HELP, type DaemonOptions, parseDaemonOptions } from "./daemon-options.ts";
+import { daemonPlaces } from "./daemon-places.ts";
+
+try {
+  const options = parseDaemonOptions(process.argv.slice(2));
+  if (options === "help") process.stdout.write(DAEMON_HELP);
+  else if (options === "version") process.stdout.write(`dvmd version ${dvmVersion()}\n`);
+  else await serve(options);
+} catch (error) {
+  process.exitCode = error instanceof DvmError ? error.exitCode : 1;
+  const hint = error instanceof DvmError && error.hint ? `  hint: ${error.hint}\n` : "";
+  const text = error instanceof DvmError ? error.message : ((error as Error).stack ?? error);
+  process.stderr.write(`dvmd: ${text}\n${hint}`);
+}
+
+async function serve(options: DaemonOptions): Promise<void> {
+  const log = pino(
+    { level: options.debug ? "debug" : "info", base: null },
+    pino.destination({ dest: options.logFile ?? 2, sync: true, append: true }),
+  );
+  process.on("uncaughtException", (err) => {
+    log.fatal({ err }, "dvmd failed");
+    process.exit(1);
+  });
+  // the terminal that it was started from may go away
+  process.on("SIGHUP", () => {});
+  const ending = firstSignal();
+  const daemon = await openDaemon({
+    places: daemonPlaces(options),
+    shared: options.shared,
+    version: dvmVersion(),
+    log,
+  });
+  const signal = await ending;
+  log.info({ signal }, "dvmd ends");
+  await daemon[Symbol.asyncDispose]();
+}
+
+/** The first signal that asks for an end; a second one gets it at once. */
+async function firstSignal(): Promise<NodeJS.Signals> {
+  const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
+  let asked = false;
+  for (const name of ["SIGTERM", "SIGINT"] as const) {
+    process.on(name, () => {
+      if (asked) process.exit(1);
+      asked = true;
+      resolve(name);
+    });
+  }
+  return promise;
+}
+
+function dvmVersion(): string {
+  const manifest: { readonly version?: unknown } = JSON.parse(
+    readFileSync(join(PROJECT_ROOT, "package.json"), "utf8"),
+  );
+  return String(manifest.version);
+}

@@ -1,0 +1,54 @@
+/** Where the repositories of a domain are to be asked for: mirrors first, then the registry itself. */
+import { DEFAULT_DOMAIN, type NamedReference } from "../reference.ts";
+import type { HttpClient } from "./http-client.ts";
+import { networkCode, speaksNoTls } from "./registry-error.ts";
+import { mayBePlain, type RegistrySettings } from "./registry-settings.ts";
+
+export interface Endpoint {
+  /** scheme, host and port, with a path before `/v2/` for some mirrors */
+  readonly base: URL;
+  /** host whose credentials count */
+  readonly host: string;
+  readonly isMirror: boolean;
+}
+
+/** Docker Hub's registry has another host than its names. */
+const DOCKER_HUB_REGISTRY = "registry-1.docker.io";
+
+/** The endpoints of a domain, in the order in which they are to be tried. */
+export async function endpointsOf(
+  { domain }: Pick<NamedReference, "domain">,
+  settings: RegistrySettings,
+  http: HttpClient,
+): Promise<readonly Endpoint[]> {
+  const mirrors = (settings.mirrors.get(domain) ?? []).map((base) => ({
+    base,
+    host: base.host,
+    isMirror: true,
+  }));
+  return [...mirrors, await originOf(domain, settings, http)];
+}
+
+/** The registry itself. A host that may speak plain HTTP is asked for TLS first; a bad certificate is no way to HTTP. */
+export async function originOf(
+  domain: string,
+  settings: RegistrySettings,
+  http: HttpClient,
+): Promise<Endpoint> {
+  const host = domain === DEFAULT_DOMAIN ? DOCKER_HUB_REGISTRY : domain;
+  const secure = { base: new URL(`https://${host}`), host: domain, isMirror: false };
+  if (!mayBePlain(host, settings)) return secure;
+  try {
+    const response = await http.send({
+      method: "GET",
+      url: new URL("/v2/", secure.base),
+      once: true,
+    });
+    await response.discard();
+    return secure;
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    if (networkCode(cause) === undefined || !speaksNoTls(cause)) throw error;
+    return { ...secure, base: new URL(`http://${host}`) };
+  }
+}

@@ -1,0 +1,49 @@
+/** Logs in to a registry: nothing is kept before the registry has taken it. */
+import { imageError } from "../errors.ts";
+import { type Credentials, eraseCredentials, storeCredentials } from "./docker-config.ts";
+import { statusError } from "./registry-error.ts";
+import type { RegistrySession } from "./registry-session.ts";
+
+/**
+ * Shows credentials to a registry and keeps them.
+ * @param session one made with these credentials
+ * @returns the helper that keeps them, `undefined` for Docker's configuration file
+ * @throws REGISTRY_UNAUTHORIZED, CREDENTIALS_UNREADABLE, REGISTRY_*
+ */
+export async function login(
+  host: string,
+  credentials: Credentials,
+  session: RegistrySession,
+): Promise<string | undefined> {
+  await verify(host, session);
+  return storeCredentials(session.settings.dockerConfig, host, credentials);
+}
+
+/** Forgets the credentials of a registry. @returns whether there were any */
+export function logout(host: string, session: RegistrySession): Promise<boolean> {
+  return eraseCredentials(session.settings.dockerConfig, host);
+}
+
+async function verify(host: string, session: RegistrySession): Promise<void> {
+  const endpoint = await session.origin(host);
+  const authorizer = session.authorizer(endpoint);
+  const url = new URL("/v2/", endpoint.base);
+  for (let tries = 0; tries < 2; tries++) {
+    const authorization = await authorizer.header("");
+    const response = await session.http.send({ method: "GET", url, authorization });
+    const body = await response.bytes(64 * 1024);
+    if (response.status === 200) return;
+    const what = "login";
+    if (response.status !== 401)
+      throw statusError({ status: response.status, where: host, what, body });
+    if (!(await authorizer.refused(response.header("www-authenticate"), "", authorization)))
+      throw statusError({ status: 401, where: host, what, body });
+  }
+  throw imageError(
+    "REGISTRY_UNAUTHORIZED",
+    `registry ${host} does not take the user name and password`,
+    {
+      hint: "check them; some registries want an access token in place of the password",
+    },
+  );
+}
