@@ -51,7 +51,12 @@ describe("dvm run says in one message what is wrong, and what to do:", () => {
       /^dvm: no guest agent at \/nonexistent\/cpio\n/,
       /npm run setup/,
     ],
-    ["a kernel that is none", () => ({ DVM_KERNEL: "/etc/passwd" }), /^dvm: /, /./],
+    [
+      "a kernel that is none",
+      () => ({ DVM_KERNEL: "/etc/passwd" }),
+      /^dvm: virtual machine [0-9a-f]{12} did not start/,
+      /dvm doctor/,
+    ],
     [
       "no QEMU",
       () => ({ PATH: pathWithoutQemu() }),

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { after, describe, it } from "node:test";
+import { after, before, describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { TestUser, until } from "./test-dvm.ts";
 
 const user = new TestUser();
+before(() => user.dvm(["run", "--rm", "busybox", "true"]));
 after(() => user[Symbol.dispose]());
 
 const RUN = ["run", "--rm", "busybox"];
@@ -138,11 +139,9 @@ describe("signals", () => {
       const call = user.start([...RUN, "sleep", "1000"]);
       await setTimeout(milliseconds);
       call.child.kill("SIGINT");
-      await setTimeout(1500);
-      // one that came to run in spite of it has a process that ignores SIGINT
-      call.child.kill("SIGINT");
-      call.child.kill("SIGINT");
-      const { code, err } = await call.result;
+      // one that came to run meanwhile has a process that ignores it: until the third
+      const again = setInterval(() => call.child.kill("SIGINT"), 1500);
+      const { code, err } = await call.result.finally(() => clearInterval(again));
       assert.ok(code === 130 || code === "SIGINT", `after ${milliseconds} ms: ${code} ${err}`);
       assert.deepEqual(user.leftovers(), [], `after ${milliseconds} ms`);
     }

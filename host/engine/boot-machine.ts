@@ -7,6 +7,7 @@ import { DvmError } from "../errors.ts";
 import type { Extent } from "../rootfs/extent.ts";
 import type { Hypervisor, Machine, MachineConfig, MachineStage } from "../vmm/hypervisor.ts";
 import type { Artifacts } from "./artifacts.ts";
+import { shortId } from "./container-name.ts";
 import { IMAGE_SERIAL, UPPER_SERIAL } from "./container-spec.ts";
 import { withDeadline } from "./deadline.ts";
 import { type EventSink, inPhase, type Phase } from "./engine-event.ts";
@@ -73,7 +74,7 @@ const CONSOLE_LINES = 10;
 export async function bootMachine(options: BootOptions): Promise<BootedMachine> {
   const { container, onEvent } = options;
   await using parts = new AsyncDisposableStack();
-  const machine = parts.use(await startMachine(options));
+  const machine = parts.use(await startMachine(options).catch(advise));
   try {
     const agent = await inPhase(onEvent, { container, phase: "hello" }, () =>
       withDeadline(connectAgent(machine.agent, signalOf(options)), {
@@ -111,6 +112,13 @@ export async function explainLoss(machine: Machine, error: unknown): Promise<unk
   return engineError(row, `${how}${shown}`, { cause: error });
 }
 
+/** Whatever keeps a machine from starting and comes without advice: the doctor knows more. */
+function advise(error: unknown): never {
+  if (!(error instanceof DvmError) || error.hint !== undefined) throw error;
+  const { code, message, exitCode, cause } = error;
+  throw new DvmError(code, message, { exitCode, cause, hint: "dvm doctor checks the set-up" });
+}
+
 function startMachine(options: BootOptions): Promise<Machine> {
   const { container, onEvent, hypervisor } = options;
   const { boot } = options.deadlines;
@@ -131,7 +139,7 @@ const PHASE_OF_STAGE: Readonly<Record<MachineStage, Phase>> = {
 
 function machineConfig(options: BootOptions): MachineConfig {
   return {
-    id: options.container,
+    id: shortId(options.container),
     kernel: options.artifacts.kernel,
     initramfs: options.artifacts.initramfs,
     commandLine: kernelCommandLine(),

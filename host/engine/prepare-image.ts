@@ -102,12 +102,16 @@ function holdParts(store: ImageStore, image: StoredImage): Promise<Session> {
   return store.beginSession([...config.diffIds, imageId, manifestDigest]);
 }
 
+/** Steps that are done sooner than this are not worth a line, in `milliseconds`. */
+const SHORT = 2000;
+
 /** An image of which nothing is new says nothing. */
 function progressOf(options: PrepareImageOptions): (event: LoadEvent) => void {
   const { container, onEvent, reference } = options;
   const layers = new Map<string, { done: number; total: number }>();
   let count = 0;
   let present = 0;
+  const started = performance.now();
   return (event) => {
     if (event.kind === "image") count = event.layers;
     else if (event.kind === "layer-present") present++;
@@ -118,7 +122,7 @@ function progressOf(options: PrepareImageOptions): (event: LoadEvent) => void {
       const percent = Math.floor(share * 100);
       const text = `${reference}: unpacking ${count - present} of ${count} layers, ${percent} %`;
       onEvent({ type: "progress", container, passing: true, text });
-    } else {
+    } else if (performance.now() - started > SHORT) {
       const digits = event.diffId.slice("sha256:".length).slice(0, 12);
       const mebibytes = (event.unpacked / 2 ** 20).toFixed(1);
       const text = `${reference}: layer ${digits} unpacked, ${mebibytes} MiB`;

@@ -10,11 +10,13 @@ import { apiError } from "../docker/errors.ts";
 import { signalNumber } from "../docker/signal-number.ts";
 import { mayTouch } from "./api-call.ts";
 import type { ClientStreams, ContainerCalls, DaemonEngine, StopOptions } from "./daemon-engine.ts";
-import type { Caller, ContainerView, DaemonContainerConfig } from "./daemon-model.ts";
+import type { Caller, ContainerEnd, ContainerView, DaemonContainerConfig } from "./daemon-model.ts";
 
 /** Between the stop signal and the end of the machine unless told otherwise, in `seconds`. */
 const STOP_TIMEOUT = 10;
 const SIGTERM = 15;
+/** Docker's status for a container that never came to run. */
+const FAILED = 125;
 
 export interface HostedEngineOptions {
   /** Makes the engine, which tells its events. */
@@ -28,15 +30,15 @@ export interface HostedEngineOptions {
 export class HostedEngine implements Partial<DaemonEngine>, AsyncDisposable {
   readonly #options: HostedEngineOptions;
   readonly #engine: Engine;
-  /** `ID` when the container is gone */
+  /** exit codes of containers that have ended, by id, until they are removed */
+  readonly #exits = new Map<string, number>();
+  /** `ID` with the exit code when the container is gone */
   readonly #removed = new EventEmitter().setMaxListeners(0);
 
   constructor(options: HostedEngineOptions) {
     this.#options = options;
     this.#engine = options.open((event) => {
-      if (event.type === "container" && event.action === "destroy") {
-        this.#removed.emit(event.container);
-      }
+      if (event.type === "container") this.#note(event);
       options.onEvent(event);
     });
   }
@@ -95,14 +97,13 @@ export class HostedEngine implements Partial<DaemonEngine>, AsyncDisposable {
   ): ReturnType<ContainerCalls["wait"]> {
     const { status, exitCode = 0, oomKilled } = this.#engine.inspect(id).state;
     if (condition === "not-running" && status !== "running") return { exitCode, oomKilled };
-    const gone = once(this.#removed, id, { signal });
-    const ended = this.#engine.wait(id);
+    const removed: Promise<ContainerEnd> = once(this.#removed, id, { signal }).then(
+      ([code]: number[]) => ({ exitCode: code ?? FAILED, oomKilled: false }),
+    );
     onWaiting();
-    if (condition !== "removed") gone.catch(() => {});
+    if (condition === "removed") return removed;
     // a container that could not start ends by being removed alone
-    const end = await Promise.race([ended, gone.then(() => undefined)]);
-    if (condition === "removed") await gone;
-    return end ?? { exitCode: 125, oomKilled: false };
+    return Promise.race([this.#engine.wait(id), removed]);
   }
 
   async kill(id: string, _caller: Caller, signal: number): Promise<void> {
@@ -143,6 +144,13 @@ export class HostedEngine implements Partial<DaemonEngine>, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#engine[Symbol.asyncDispose]();
+  }
+
+  #note({ container, action, exitCode }: Extract<EngineEvent, { type: "container" }>): void {
+    if (action === "die" && exitCode !== undefined) this.#exits.set(container, exitCode);
+    if (action !== "destroy") return;
+    this.#removed.emit(container, this.#exits.get(container));
+    this.#exits.delete(container);
   }
 
   /** It may have ended by itself in the meantime. */

@@ -4,20 +4,20 @@ import { imageError } from "../errors.ts";
 
 /** The `config` section of an image's config, as it is written. */
 export interface ConfigSection {
-  User?: string;
-  Env?: string[];
-  Entrypoint?: string[];
-  Cmd?: string[];
-  WorkingDir?: string;
-  Labels?: Record<string, string>;
-  ExposedPorts?: Record<string, object>;
-  Volumes?: Record<string, object>;
-  StopSignal?: string;
+  readonly User?: string;
+  readonly Env?: readonly string[];
+  readonly Entrypoint?: readonly string[];
+  readonly Cmd?: readonly string[];
+  readonly WorkingDir?: string;
+  readonly Labels?: Readonly<Record<string, string>>;
+  readonly ExposedPorts?: Readonly<Record<string, object>>;
+  readonly Volumes?: Readonly<Record<string, object>>;
+  readonly StopSignal?: string;
 }
 
 /** @returns a changed copy @throws CHANGE_INVALID */
 export function applyChanges(config: ConfigSection, lines: readonly string[]): ConfigSection {
-  const changed: ConfigSection = structuredClone(config);
+  let changed = config;
   for (const line of lines) {
     const [, name = "", rest = ""] = /^\s*([A-Za-z]+)\s+(.*\S)\s*$/s.exec(line) ?? [];
     const change = CHANGES.get(name.toUpperCase());
@@ -26,35 +26,32 @@ export function applyChanges(config: ConfigSection, lines: readonly string[]): C
         "CHANGE_INVALID",
         `not a change of an image's configuration: ${excerpt(line)}`,
       );
-    change(changed, rest);
+    changed = { ...changed, ...change(rest, changed) };
   }
   return changed;
 }
 
-const CHANGES: ReadonlyMap<string, (config: ConfigSection, text: string) => void> = new Map([
-  ["CMD", (config, text) => void (config.Cmd = command(text))],
-  ["ENTRYPOINT", (config, text) => void (config.Entrypoint = command(text))],
-  ["USER", (config, text) => void (config.User = text)],
-  [
-    "WORKDIR",
-    (config, text) => void (config.WorkingDir = text.startsWith("/") ? text : `/${text}`),
-  ],
-  ["STOPSIGNAL", (config, text) => void (config.StopSignal = text)],
-  ["ENV", (config, text) => setEnvironment(config, pairs(text))],
-  [
-    "LABEL",
-    (config, text) =>
-      void (config.Labels = { ...config.Labels, ...Object.fromEntries(pairs(text)) }),
-  ],
+type Change = (text: string, config: ConfigSection) => ConfigSection;
+
+const CHANGES: ReadonlyMap<string, Change> = new Map<string, Change>([
+  ["CMD", (text) => ({ Cmd: command(text) })],
+  ["ENTRYPOINT", (text) => ({ Entrypoint: command(text) })],
+  ["USER", (text) => ({ User: text })],
+  ["WORKDIR", (text) => ({ WorkingDir: text.startsWith("/") ? text : `/${text}` })],
+  ["STOPSIGNAL", (text) => ({ StopSignal: text })],
+  ["ENV", (text, { Env }) => ({ Env: withVariables(Env ?? [], pairs(text)) })],
+  ["LABEL", (text, { Labels }) => ({ Labels: { ...Labels, ...Object.fromEntries(pairs(text)) } })],
   [
     "EXPOSE",
-    (config, text) =>
-      void (config.ExposedPorts = { ...config.ExposedPorts, ...setOf(words(text).map(port)) }),
+    (text, { ExposedPorts }) => ({
+      ExposedPorts: { ...ExposedPorts, ...setOf(words(text).map(port)) },
+    }),
   ],
   [
     "VOLUME",
-    (config, text) =>
-      void (config.Volumes = { ...config.Volumes, ...setOf(jsonList(text) ?? words(text)) }),
+    (text, { Volumes }) => ({
+      Volumes: { ...Volumes, ...setOf(jsonList(text) ?? words(text)) },
+    }),
   ],
 ]);
 
@@ -74,13 +71,13 @@ function jsonList(text: string): string[] | undefined {
   }
 }
 
-function setEnvironment(
-  config: ConfigSection,
+function withVariables(
+  variables: readonly string[],
   changes: readonly (readonly [string, string])[],
-): void {
-  const env = new Map((config.Env ?? []).map((item) => [item.split("=", 1)[0] ?? "", item]));
+): string[] {
+  const env = new Map(variables.map((item) => [item.split("=", 1)[0] ?? "", item]));
   for (const [name, value] of changes) env.set(name, `${name}=${value}`);
-  config.Env = [...env.values()];
+  return [...env.values()];
 }
 
 /** `NAME=VALUE …`, or the old `NAME VALUE`. */

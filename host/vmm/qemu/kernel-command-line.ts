@@ -56,7 +56,8 @@ function tcgWords({ config, tscKhz }: KernelCommandLineOptions): string[] {
     // The check waits ten ticks; it finds missing interrupts of real chipsets.
     "no_timer_check",
     // Counting the TSC against the PIT fails on a busy host, and then the guest's clock is its tick of 4 ms.
-    ...(tscKhz === undefined ? [] : [`tsc_early_khz=${tscKhz}`]),
+    // With its frequency given it is still watched, and a busy host makes it look unstable a second later.
+    ...(tscKhz === undefined ? [] : [`tsc_early_khz=${tscKhz}`, "tsc=reliable"]),
     // One CPU: do not calibrate the local APIC's timer, which takes 200 ms of spinning; the PIT serves as well. And
     // do not patch the lock prefixes away: what is patched has to be translated again.
     ...(config.vcpus === 1 ? ["nolapic_timer", "noreplace-smp"] : []),

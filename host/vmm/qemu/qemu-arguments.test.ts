@@ -46,7 +46,7 @@ const golden = `
 -global virtio-mmio.force-legacy=false
 -kernel /k/vmlinux
 -initrd /k/initramfs
--append quiet no_timer_check tsc_early_khz=2600000 nolapic_timer noreplace-smp earlyprintk=serial,ttyS0,115200 console=hvc0 panic=-1 reboot=t
+-append quiet no_timer_check tsc_early_khz=2600000 tsc=reliable nolapic_timer noreplace-smp earlyprintk=serial,ttyS0,115200 console=hvc0 panic=-1 reboot=t
 -chardev socket,id=qmp,fd=3
 -mon chardev=qmp,mode=control
 -chardev socket,id=console,fd=4,mux=on

@@ -33,6 +33,8 @@ export class ConsoleLogPort implements ConsolePort {
 
   guestOpened(): void {}
 
+  guestClosed(): void {}
+
   pump({ output }: PortQueues): void {
     for (;;) {
       const chain = output.pop();

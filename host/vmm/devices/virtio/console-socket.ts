@@ -25,7 +25,6 @@ interface Connection {
 
 export class ConsoleSocketPort implements ConsolePort {
   readonly name: string;
-  readonly guestOpened: () => void;
   readonly #system: System;
   readonly #listener: number;
   readonly #vector: IoVector;
@@ -37,6 +36,9 @@ export class ConsoleSocketPort implements ConsolePort {
   #output: Chain | undefined;
   /** how much of it has been taken, in `bytes` */
   #sent = 0;
+  /** whether the guest has closed the port, and the connection ends with what it wrote */
+  #closing = false;
+  readonly #onGuestOpen: () => void;
   /** a buffer of the guest that waits for data */
   #input: Chain | undefined;
 
@@ -44,7 +46,7 @@ export class ConsoleSocketPort implements ConsolePort {
     this.name = name;
     this.#system = system;
     this.#listener = listener;
-    this.guestOpened = onGuestOpen;
+    this.#onGuestOpen = onGuestOpen;
     this.#vector = new IoVector(system);
   }
 
@@ -56,6 +58,15 @@ export class ConsoleSocketPort implements ConsolePort {
     this.#host = host;
     this.#opened = opened;
     host.watch(this.#listener, () => this.#accept()).events = POLLIN;
+  }
+
+  guestOpened(): void {
+    this.#closing = false;
+    this.#onGuestOpen();
+  }
+
+  guestClosed(): void {
+    this.#closing = true;
   }
 
   reset(): void {
@@ -110,6 +121,7 @@ export class ConsoleSocketPort implements ConsolePort {
       output.push(chain.head, 0);
     }
     output?.notify();
+    if (this.#closing && this.#output === undefined) this.#disconnect();
     this.#want(POLLOUT, this.#output !== undefined);
   }
 

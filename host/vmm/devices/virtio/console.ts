@@ -35,6 +35,8 @@ export interface ConsolePort {
   readonly isOpen: boolean;
   /** A program in the guest has opened the port. */
   guestOpened(): void;
+  /** It has closed the port; what it wrote before is still to be moved. */
+  guestClosed(): void;
   /** Moves what can be moved: `output` is what the guest wrote, `input` its buffers to be filled. */
   pump(queues: PortQueues): void;
   /** The queues are no more. */
@@ -120,6 +122,7 @@ export class VirtioConsole implements VirtioDevice {
         break;
       case VIRTIO_CONSOLE_PORT_OPEN:
         if (view.getUint16(6, true) === 1) this.#ports[id]?.guestOpened();
+        else this.#ports[id]?.guestClosed();
         break;
     }
   }
