@@ -16,11 +16,22 @@ function say(text: string): void {
   process.stderr.write(`setup: [${seconds} s] ${text}\n`);
 }
 
+let last = "";
+
+/** Progress comes more often than it changes its words. */
+function sayOnce(text: string): void {
+  if (text !== last) say(text);
+  last = text;
+}
+
 async function prepare(forTests: boolean): Promise<void> {
   await buildKernel({
     outDirectory: join(root, "build/kernel"),
     cacheDirectory: join(cache, "kernel"),
-    onProgress: (text) => say(`kernel: ${text}`),
+    onProgress: ({ step, done = 0, expected = 1 }) => {
+      const percent = Math.min(100, Math.floor((done * 20) / expected) * 5);
+      sayOnce(step === "compile" ? `kernel: compile, ${percent} %` : `kernel: ${step}`);
+    },
   });
   await buildAgent({
     outDirectory: join(root, "build/agent"),
