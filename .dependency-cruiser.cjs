@@ -1,9 +1,12 @@
+/** Tests and what only they import may reach anywhere. */
+const TESTS = "(\\.test|/test-[^/]*|/(vm-test|test-support)/.*)\\.ts$";
+
 // The layers of the project, enforced: cli -> api -> engine -> {image, rootfs, vmm, agent, network} -> sys.
 const only = (name, from, allowed, comment) => ({
   name,
   comment,
   severity: "error",
-  from: { path: from, pathNot: "\\.test\\.ts$" },
+  from: { path: from, pathNot: TESTS },
   to: { path: "^(host|guest-agent|kernel-config|images|bench)/", pathNot: allowed },
 });
 
@@ -34,7 +37,7 @@ module.exports = {
       severity: "error",
       from: {
         path: "^guest-agent/(protocol|linux|init|container|syscalls)/",
-        pathNot: "\\.test\\.ts$",
+        pathNot: TESTS,
       },
       to: { dependencyTypes: ["core", "npm", "npm-dev"] },
     },
@@ -42,7 +45,7 @@ module.exports = {
       name: "host-guest-border",
       comment: "of the guest agent the host sees the protocol and the kernel ABI alone",
       severity: "error",
-      from: { path: "^host/", pathNot: "\\.test\\.ts$" },
+      from: { path: "^host/", pathNot: TESTS },
       to: { path: "^guest-agent/", pathNot: ["^guest-agent/(protocol/index|linux/[^/]+)\\.ts$"] },
     },
     only(
@@ -83,7 +86,7 @@ module.exports = {
       name: "cli-through-api",
       comment: "the command line reaches the engine through the API alone",
       severity: "error",
-      from: { path: "^host/cli/", pathNot: "\\.test\\.ts$" },
+      from: { path: "^host/cli/", pathNot: TESTS },
       to: { path: "^host/(engine|image|rootfs|vmm|agent|network|sys)/" },
     },
     {
@@ -97,7 +100,7 @@ module.exports = {
       name: "vmm-core-neutral",
       comment: "the VMM core sees the system through an interface: neither Node nor koffi",
       severity: "error",
-      from: { path: "^host/vmm/(kvm|devices|x86_64|memory)/", pathNot: "\\.test\\.ts$" },
+      from: { path: "^host/vmm/(kvm|devices|x86_64|memory)/", pathNot: TESTS },
       to: { dependencyTypes: ["core", "npm"] },
     },
   ],

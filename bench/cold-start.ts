@@ -36,7 +36,18 @@ try {
     return performance.now() - started;
   };
   const dvm = async () =>
-    (await runCommand(DVM, ["run", "--rm", "--vmm", "qemu", "busybox", "true"])).milliseconds;
+    (
+      await runCommand(DVM, [
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "--vmm",
+        "qemu",
+        "busybox",
+        "true",
+      ])
+    ).milliseconds;
   const comparison = await interleave(
     [
       { name: `floor: QEMU (${accelerator}) and an init that powers off`, once: floor },

@@ -6,6 +6,7 @@ import { buildAgent } from "../guest-agent/engine/build.ts";
 import { buildImage } from "../images/build-image.ts";
 import { projectImages, testImages } from "../images/catalogue.ts";
 import { buildKernel } from "../kernel-config/build.ts";
+import { bundleCommandLine } from "./bundle.ts";
 
 const root = join(import.meta.dirname, "..");
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "dvm");
@@ -38,6 +39,7 @@ async function prepare(forTests: boolean): Promise<void> {
     cacheDirectory: join(cache, "agent"),
     onProgress: (text) => say(`agent: ${text}`),
   });
+  await bundleCommandLine(root, say);
   for (const recipe of forTests ? [...projectImages, ...testImages] : projectImages) {
     await buildImage(recipe, {
       outDirectory: join(root, "build/images"),

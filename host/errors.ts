@@ -1,5 +1,7 @@
 /** The shape of every refusal: a code to act on, one sentence to read, an exit code, and what to do about it. */
 
+import { printableText } from "./printable-text.ts";
+
 /** One row of a layer's error table. */
 export interface ErrorRow {
   /** exit code of the process that ends with this error; 125 is Docker's "the engine failed" */
@@ -8,7 +10,10 @@ export interface ErrorRow {
   readonly hint?: string;
 }
 
-/** An error that a user may read as it is: lower-case, holds the offending value, ends without a full stop. */
+/**
+ * An error that a user may read as it is: lower-case, holds the offending value, ends without a full stop. That value
+ * may come from a guest, an image or a registry: what a terminal would obey is spelled out.
+ */
 export class DvmError extends Error {
   override readonly name: string = "DvmError";
   /** stable name of the error, unique over all layers */
@@ -23,7 +28,10 @@ export class DvmError extends Error {
     message: string,
     options: ErrorRow & { readonly cause?: unknown } = { exitCode: 125 },
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(
+      printableText(message),
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
     this.code = code;
     this.exitCode = options.exitCode;
     this.hint = options.hint;

@@ -17,7 +17,7 @@ import { CLONE_NEWNET, CLONE_NEWUTS } from "../linux/sched.ts";
 import { AF_INET, SOCK_CLOEXEC, SOCK_DGRAM } from "../linux/socket.ts";
 import { makedev, S_IFCHR } from "../linux/stat.ts";
 import { isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
-import type { ContainerPlan } from "./container-plan.ts";
+import { type ContainerPlan, isMapped } from "./container-plan.ts";
 import { DEFAULT_DEVICES, DEVICE_LINKS } from "./default-mounts.ts";
 import { writeNewText, writeSetting } from "./file-access.ts";
 import { type Kind, openRoot } from "./inside-root.ts";
@@ -25,6 +25,7 @@ import type { KernelPaths } from "./kernel-paths.ts";
 import { bindMount, mountInside, mountView, type PlannedMount } from "./mount-inside.ts";
 import type { Stage } from "./report.ts";
 import { encodeText } from "./text.ts";
+import { asGuestRoot } from "./user-namespace.ts";
 
 /** What the agent prepared for the container, as paths in the agent's own mount namespace. */
 export interface ContainerPlaces {
@@ -46,7 +47,8 @@ export interface ContainerBirth {
 }
 
 /**
- * Makes the calling process the first of the container; called in the namespaces of `plan.cloned`.
+ * Makes the calling process the first of the container; called in the namespaces of `plan.cloned`. With a user
+ * namespace the caller is outside of that one alone, and the first process finds itself in the root that is made.
  *
  * No path of the image is used before it is resolved inside the root, whatever symbolic links it holds.
  */
@@ -103,6 +105,10 @@ function bringUpLoopback(sys: Syscalls): void {
 }
 
 function mountAll(sys: Syscalls, { plan, places }: ContainerBirth, stage: Stage): void {
+  // A mount that the namespace began with is locked in its place: pivot_root(2) wants one made since.
+  if (isMapped(plan)) {
+    sys.mount({ source: places.root, target: places.root, flags: MS_BIND | MS_REC });
+  }
   const root = { path: places.root, fd: openRoot(sys, places.root) };
   for (const mount of plan.views) {
     stage(`mount ${mount.destination}`);
@@ -166,13 +172,24 @@ function pivotRoot(sys: Syscalls, root: string): void {
   sys.chdir("/");
 }
 
-function setSysctls(sys: Syscalls, { sysctls }: ContainerPlan): void {
-  for (const { path, value, optional } of sysctls) {
+function setSysctls(sys: Syscalls, plan: ContainerPlan): void {
+  for (const { path, value, optional } of plan.sysctls) {
     try {
-      writeSetting(sys, path, value);
+      if (isMapped(plan)) writeMappedSysctl(sys, path, value);
+      else writeSetting(sys, path, value);
     } catch (error) {
       if (!optional || !isSyscallError(error)) throw error;
     }
+  }
+}
+
+/** Linux 6.1 lets the guest's root write those of an IPC namespace, later ones the namespace's. */
+function writeMappedSysctl(sys: Syscalls, path: string, value: string): void {
+  try {
+    writeSetting(sys, path, value);
+  } catch (error) {
+    if (!isSyscallError(error, "EACCES", "EPERM")) throw error;
+    asGuestRoot(sys, () => writeSetting(sys, path, value));
   }
 }
 

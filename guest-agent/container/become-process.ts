@@ -22,14 +22,21 @@ const LAST_FD = 0xffff_ffff;
 export interface ProcessBirth {
   readonly plan: ProcessPlan;
   readonly stdio: ChildStdio;
+  /** whether the process has its limits already, for want of the privilege to raise them */
+  readonly limited?: boolean;
 }
 
 /**
  * Turns the calling process into the container's; called in the container's root with the agent's privileges.
  */
-export function becomeProcess(sys: Syscalls, { plan, stdio }: ProcessBirth, stage: Stage): never {
+export function becomeProcess(
+  sys: Syscalls,
+  { plan, stdio, limited = false }: ProcessBirth,
+  stage: Stage,
+): never {
   stage("set limits");
-  setLimits(sys, plan);
+  if (!limited) setLimits(sys, plan);
+  sys.umask(0o022);
   stage("look up user");
   const identity = lookUpUser(sys, plan);
   stage("connect standard streams");
@@ -53,11 +60,11 @@ export function becomeProcess(sys: Syscalls, { plan, stdio }: ProcessBirth, stag
   return execute(sys, { path, args: plan.spec.args, env });
 }
 
-function setLimits(sys: Syscalls, { spec, limits }: ProcessPlan): void {
+/** Limits the process, or another one by its number; only the guest's root may raise them. */
+export function setLimits(sys: Syscalls, { spec, limits }: ProcessPlan, pid = 0): void {
   if (spec.oomScoreAdj !== undefined)
-    writeSetting(sys, "/proc/self/oom_score_adj", String(spec.oomScoreAdj));
-  for (const { resource, limit } of limits) sys.prlimit64(0, resource, limit);
-  sys.umask(0o022);
+    writeSetting(sys, `/proc/${pid || "self"}/oom_score_adj`, String(spec.oomScoreAdj));
+  for (const { resource, limit } of limits) sys.prlimit64(pid, resource, limit);
 }
 
 function lookUpUser(sys: Syscalls, { spec }: ProcessPlan): Identity {

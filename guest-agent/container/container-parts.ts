@@ -2,18 +2,21 @@
 
 import { MS_NOEXEC, MS_NOSUID } from "../linux/mount.ts";
 import type { ContainerSpec } from "../protocol/container-spec.ts";
-import { isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
+import { type Fd, isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
 import type { ContainerPlaces } from "./become-container.ts";
 import { Cgroup } from "./cgroup.ts";
 import { type ContainerPlan, diskMounts, planContainer } from "./container-plan.ts";
-import { DEVPTS_OPTIONS } from "./default-mounts.ts";
+import { devptsOptions } from "./default-mounts.ts";
+import { restrictDevices } from "./device-rules.ts";
 import { type Disks, unmountIfAny } from "./disks.ts";
 import { etcFiles } from "./etc-files.ts";
 import { ensureFolder, writeNewText } from "./file-access.ts";
+import type { FilePlaces } from "./files/file-task.ts";
 import type { KernelPaths } from "./kernel-paths.ts";
 import { parseMountOptions } from "./mount-options.ts";
 import { cgroupSettings } from "./resources.ts";
 import { mountRoot } from "./root-filesystem.ts";
+import { MAPPED_ROOT, mountMapped, openUserNamespace } from "./user-namespace.ts";
 
 /** What containers share. */
 export interface Machine {
@@ -29,6 +32,7 @@ export interface Parts {
   readonly plan: ContainerPlan;
   readonly cgroup: Cgroup;
   readonly places: Omit<ContainerPlaces, "console">;
+  readonly files: FilePlaces;
 }
 
 /** Steps that take back what was done, last first. */
@@ -55,28 +59,71 @@ export function assemble(
   const folder = `${folders.run}/${id}`;
   sys.mkdir(folder, 0o711);
   undo.push(() => removeFolder(sys, folder));
+  const userNamespace = spec.namespaces.user === "private" ? openUserNamespace(sys) : undefined;
+  if (userNamespace !== undefined) undo.push(() => sys.close(userNamespace));
   const diskPaths = new Map<string, string>();
   for (const serial of diskMounts(spec)) {
     if (diskPaths.has(serial)) continue;
-    diskPaths.set(serial, disks.acquire({ serial, type: "ext4" }));
+    const path = disks.acquire({ serial, type: "ext4" });
     undo.push(() => disks.release(serial));
+    diskPaths.set(
+      serial,
+      userNamespace === undefined
+        ? path
+        : mapDisk(sys, { folder, from: path, serial, userNamespace }, undo),
+    );
   }
   const plan = planContainer(spec, (serial) => diskPaths.get(serial) ?? "");
-  const root = mountRoot(sys, disks, { folder, rootfs: spec.rootfs });
+  const firstId = userNamespace === undefined ? 0 : MAPPED_ROOT;
+  const root = mountRoot(sys, disks, { folder, rootfs: spec.rootfs, userNamespace });
   undo.push(() => root.unmount());
-  const pts = mountTerminals(sys, folder, undo);
-  const files = writeFiles(sys, folder, contents);
+  const pts = mountTerminals(sys, { folder, firstId }, undo);
+  const files = writeFiles(sys, { folder, firstId }, contents);
   const cgroup = Cgroup.create(sys, folders.cgroups, id);
   undo.push(() => cgroup.remove());
   cgroup.apply(settings);
-  return { plan, cgroup, places: { root: root.path, pts, files, kernelPaths } };
+  if (!spec.privileged) restrictDevices(sys, cgroup);
+  return {
+    plan,
+    cgroup,
+    places: { root: root.path, pts, files, kernelPaths },
+    files: { root: root.path, upper: root.upper, image: root.image, userNamespace },
+  };
+}
+
+/** The disk once more, with the owners on it as the container's users. @returns where it is mounted */
+function mapDisk(
+  sys: Syscalls,
+  {
+    folder,
+    from,
+    serial,
+    userNamespace,
+  }: {
+    readonly folder: string;
+    readonly from: string;
+    readonly serial: string;
+    readonly userNamespace: Fd;
+  },
+  undo: Undo,
+): string {
+  const to = `${folder}/disk-${serial}`;
+  ensureFolder(sys, to);
+  undo.push(() => sys.rmdir(to));
+  mountMapped(sys, { from, to, userNamespace });
+  undo.push(() => unmountIfAny(sys, to));
+  return to;
 }
 
 /** The container's own devpts, made outside so that the agent can open terminals in it. */
-function mountTerminals(sys: Syscalls, folder: string, undo: Undo): string {
+function mountTerminals(
+  sys: Syscalls,
+  { folder, firstId }: { readonly folder: string; readonly firstId: number },
+  undo: Undo,
+): string {
   const target = `${folder}/pts`;
   ensureFolder(sys, target);
-  const { flags, data } = parseMountOptions(DEVPTS_OPTIONS);
+  const { flags, data } = parseMountOptions(devptsOptions(firstId));
   sys.mount({
     source: "devpts",
     target,
@@ -91,13 +138,14 @@ function mountTerminals(sys: Syscalls, folder: string, undo: Undo): string {
 /** @returns where each file is by the path that it will have in the container */
 function writeFiles(
   sys: Syscalls,
-  folder: string,
+  { folder, firstId }: { readonly folder: string; readonly firstId: number },
   contents: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
   const files: Record<string, string> = {};
   for (const [path, content] of Object.entries(contents)) {
     const file = `${folder}/${path.slice(path.lastIndexOf("/") + 1)}`;
     writeNewText(sys, file, content);
+    if (firstId !== 0) sys.chown(file, firstId, firstId);
     files[path] = file;
   }
   return files;
@@ -107,7 +155,8 @@ function writeFiles(
 function removeFolder(sys: Syscalls, folder: string): void {
   for (const name of ["hostname", "hosts", "resolv.conf"])
     ifThere(() => sys.unlink(`${folder}/${name}`));
-  for (const name of ["pts", "root", "writable"]) ifThere(() => sys.rmdir(`${folder}/${name}`));
+  for (const name of ["pts", "root", "writable", "image"])
+    ifThere(() => sys.rmdir(`${folder}/${name}`));
   sys.rmdir(folder);
 }
 

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MS_BIND, MS_NODEV, MS_NOSUID, MS_RDONLY, MS_REC } from "../linux/mount.ts";
-import { CLONE_NEWCGROUP, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID } from "../linux/sched.ts";
+import {
+  CLONE_NEWCGROUP,
+  CLONE_NEWNET,
+  CLONE_NEWNS,
+  CLONE_NEWPID,
+  CLONE_NEWUSER,
+} from "../linux/sched.ts";
 import type { ContainerSpec } from "../protocol/container-spec.ts";
 import { planContainer } from "./container-plan.ts";
 
@@ -57,11 +63,10 @@ test("namespaces are the container's own unless they are the guest's", () => {
   );
 });
 
-test("a user namespace is refused as long as there is none", () => {
-  assert.throws(
-    () => plan({ namespaces: { ...SPEC.namespaces, user: "private" } }),
-    /user namespaces/,
-  );
+test("a user namespace comes on request, and not with every privilege", () => {
+  const namespaces = { ...SPEC.namespaces, user: "private" } as const;
+  assert.equal(plan({ namespaces }).cloned & ~plan({}).cloned, CLONE_NEWUSER);
+  assert.throws(() => plan({ namespaces, privileged: true }), /privileged mode is incompatible/);
 });
 
 test("only a privileged container may write to /sys and its control groups", () => {

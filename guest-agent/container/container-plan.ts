@@ -6,6 +6,7 @@ import {
   CLONE_NEWNET,
   CLONE_NEWNS,
   CLONE_NEWPID,
+  CLONE_NEWUSER,
   CLONE_NEWUTS,
 } from "../linux/sched.ts";
 import type { ContainerSpec, MountSpec } from "../protocol/container-spec.ts";
@@ -35,6 +36,11 @@ export interface ContainerPlan {
   }[];
 }
 
+/** Whether the container has a user namespace of its own, in which its users are others than the guest's. */
+export function isMapped({ cloned }: Pick<ContainerPlan, "cloned">): boolean {
+  return (cloned & CLONE_NEWUSER) !== 0;
+}
+
 /** Serials of the disks that `spec` mounts beside its root. */
 export function diskMounts(spec: ContainerSpec): string[] {
   return spec.mounts.filter(({ type }) => type === "disk").map(({ source }) => source);
@@ -50,13 +56,13 @@ export function planContainer(
 ): ContainerPlan {
   checkNames(spec);
   const { namespaces } = spec;
-  if (namespaces.user === "private") {
+  if (namespaces.user === "private" && spec.privileged) {
     throw containerError(
       "CONTAINER_SPEC",
-      "user namespaces are not supported: namespaces.user is private",
+      "privileged mode is incompatible with a private user namespace",
     );
   }
-  const own = (kind: "network" | "pid" | "ipc" | "uts" | "cgroup", flag: number): number =>
+  const own = (kind: keyof ContainerSpec["namespaces"], flag: number): number =>
     namespaces[kind] === "private" ? flag : 0;
   const defaults = defaultMounts({ shmSize: spec.shmSize, privileged: spec.privileged }).map(
     (each): PlannedMount => ({ ...each, ...parseMountOptions(each.options) }),
@@ -69,7 +75,8 @@ export function planContainer(
       own("pid", CLONE_NEWPID) |
       own("ipc", CLONE_NEWIPC) |
       own("uts", CLONE_NEWUTS) |
-      own("network", CLONE_NEWNET),
+      own("network", CLONE_NEWNET) |
+      own("user", CLONE_NEWUSER),
     unshared: own("cgroup", CLONE_NEWCGROUP),
     views: defaults.filter((each) => !isInner(each)),
     inner: defaults.filter(isInner),

@@ -3,8 +3,10 @@
 import { exitCodeOf } from "../linux/wait.ts";
 import type {
   ContainerSpec,
+  FileTask,
   ProcessSpec,
   Resources,
+  Stdio,
   TerminalSize,
 } from "../protocol/container-spec.ts";
 import type { ContainerStats, ProcessInfo } from "../protocol/messages.ts";
@@ -18,7 +20,7 @@ import { planProcess } from "./process-plan.ts";
 import { asContainerError, readReport } from "./report.ts";
 import { cgroupSettings } from "./resources.ts";
 import type { Filters } from "./seccomp/filters.ts";
-import { type StartedProcess, startFirst, startFurther } from "./start-process.ts";
+import { type StartedProcess, startFileTask, startFirst, startFurther } from "./start-process.ts";
 
 /** A container's process that ended. */
 export interface ExitedProcess {
@@ -105,6 +107,12 @@ export class Container {
     return this.#launch(name, () =>
       startFurther(this.#sys, this.#parts, { process, first: first.pid }),
     );
+  }
+
+  /** Starts work on the files, which needs no running process. */
+  files(name: string, task: FileTask, stdio: Stdio): StartedProcess {
+    if (this.processNames().includes(name)) this.#refuse(`has a process ${name} already`);
+    return this.#launch(name, () => startFileTask(this.#sys, this.#parts.files, { task, stdio }));
   }
 
   owns(pid: number): boolean {

@@ -2,8 +2,10 @@
 
 import type {
   ContainerSpec,
+  FileTask,
   ProcessSpec,
   Resources,
+  Stdio,
   TerminalSize,
 } from "../protocol/container-spec.ts";
 import type { ContainerStats, ProcessInfo } from "../protocol/messages.ts";
@@ -13,7 +15,7 @@ import { Container, type ExitedProcess } from "./container.ts";
 import type { Machine } from "./container-parts.ts";
 import { Disks } from "./disks.ts";
 import { type ContainerError, containerError } from "./errors.ts";
-import { ensureFolder, readText } from "./file-access.ts";
+import { ensureFolder } from "./file-access.ts";
 import { kernelPaths } from "./kernel-paths.ts";
 import { Filters } from "./seccomp/filters.ts";
 import type { StartedProcess } from "./start-process.ts";
@@ -75,6 +77,11 @@ export class Containers {
   /** Starts the further process `name` in a running container. */
   exec(id: string, name: string, spec: ProcessSpec): StartedProcess {
     return this.#get(id).exec(name, spec, this.#prepared().filters);
+  }
+
+  /** Starts work on the container's files, as the process `name`. */
+  files(id: string, name: string, work: { readonly task: FileTask; readonly stdio: Stdio }) {
+    return this.#get(id).files(name, work.task, work.stdio);
   }
 
   /**
@@ -180,6 +187,6 @@ interface Shared extends Machine {
 }
 
 function kernelVersion(sys: Syscalls): readonly [number, number] {
-  const [, major, minor] = /^(\d+)\.(\d+)/.exec(readText(sys, "/proc/sys/kernel/osrelease")) ?? [];
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec(sys.uname().release) ?? [];
   return [Number(major ?? 0), Number(minor ?? 0)];
 }

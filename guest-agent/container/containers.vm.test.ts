@@ -185,6 +185,14 @@ test("the devices, links and mounts of the OCI defaults are there", () => {
   }
 });
 
+test("whatever nodes it makes, a container opens Docker's devices alone unless it is privileged", () => {
+  const shut = ["log", "console", "vda", "vdb", "vdc", "vdd"].map((name) => `${name} stays shut`);
+  const wanted = [...shut.slice(0, 2), "null opens", ...shut.slice(2), ""].join("\n");
+  assert.equal(output("other devices"), wanted);
+  assert.equal(saw("other devices by exec").stdout, wanted);
+  assert.doesNotMatch(output("other devices, privileged"), /stays shut/);
+});
+
 test("mounts take their options, and a root that is read-only stays so", () => {
   const { stdout, stderr } = saw("read-only root");
   assert.deepEqual([stdout, stderr], ["tmp\nshm\n", "touch: /x: Read-only file system\n"]);
@@ -308,6 +316,62 @@ test("what was written stays for the next start, on a disk for the next containe
 
 test("namespaces may be the guest's own, and what is left running dies with the command", () => {
   assert.match(output("guest's namespaces"), /^\(none\)\nhigh\n0::\/dvm\/c\d+\nleft\n$/);
+});
+
+test("with a user namespace the container's root is nobody in the guest and root in its own files", () => {
+  const [id, uids, gids, ...rest] = output("mapped root").split("\n");
+  assert.deepEqual([id, uids, gids], ["0", " 0 100000 65536", " 0 100000 65536"]);
+  const owned = ["/", "/bin/busybox", "/dev", "/dev/null", "/dev/shm", "/etc/hosts"];
+  const own = ["1", "testhost", ...owned.map((path) => `0:0 ${path}`)];
+  assert.deepEqual(rest, [...own, "null", "1024", "0::/", "1", ""]);
+  const user = saw("mapped user");
+  assert.equal(user.stdout, "uid=33(web) gid=33(web) groups=29(audio),33(web)\n33:33\ny\n");
+  assert.match(user.stderr, /\/data\/no: Permission denied/);
+  assert.equal(output("mapped terminal"), "/dev/pts/0\r\n33:5:620\r\nx\r\nok\r\n");
+});
+
+test("what a user namespace's root writes on a disk belongs to root there, and to whom it says in archives", () => {
+  const { outcome, ...seen } = saw<{ outcome: Outcome; onDisk: string[]; owners: string[] }>(
+    "mapped files on disk",
+  );
+  assert.equal(outcome.stdout, "0:0 /mapped\n33:33 /made/web\n0:0 /data\n");
+  assert.deepEqual(seen, {
+    onDisk: ["0:0", "33:33", "0:0", "0:0"],
+    owners: ["33:33", "33:33"],
+  });
+  const volume = saw<{ outcome: Outcome; onDisk: string }>("mapped disk");
+  assert.equal(volume.outcome.stdout, "0:0\n33:33\n");
+  assert.equal(volume.onDisk, "33:33");
+});
+
+test("a user namespace's root changes nothing of the guest, whatever it may do in its own", () => {
+  const limits = saw("mapped root's limits");
+  assert.match(limits.stderr, /^mknod: \/tmp\/disk: Operation not permitted\n/);
+  assert.match(limits.stderr, /\/proc\/sys\/kernel\/panic: Read-only/);
+  assert.match(limits.stderr, /\/proc\/sys\/vm\/overcommit_memory: Read-only/);
+  assert.match(limits.stderr, /\/run\/dvm: No such file/);
+  // of the guest's many processes it sees its own few
+  assert.ok(Number(limits.stdout) < 10, limits.stdout);
+  const administrator = saw("mapped administrator");
+  assert.equal(administrator.stdout, "mounted\nother\ndown\n");
+  assert.match(administrator.stderr, /kernel\/panic: Permission denied\nmount: permission denied/);
+  const network = saw("mapped in the guest's network");
+  assert.match(network.stdout, /^lo\nrefused\n$/);
+});
+
+test("settings, exit codes and further processes are as without a user namespace", () => {
+  assert.equal(output("mapped settings"), "9000\n1\n-100\n500000\nlo\n");
+  assert.deepEqual(saw<unknown>("mapped exit codes"), [
+    7,
+    143,
+    127,
+    "unable to find user nobody: no matching entries in passwd file",
+    "/proc of the image is a symbolic link",
+  ]);
+  const { uid, second, code } = saw<{ uid: string; second: Outcome; code: number }>("mapped exec");
+  assert.equal(uid, "Uid:\t100000\t100000\t100000\t100000");
+  assert.equal(second.stdout, "0\n 0 100000 65536\ntesthost\nsame\n524288\n0\nsent\n");
+  assert.equal(code, 7);
 });
 
 test("no symbolic link of an image leads out of it or over /proc", () => {

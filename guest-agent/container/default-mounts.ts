@@ -48,15 +48,10 @@ export function defaultMounts({ shmSize, privileged }: DefaultMountOptions): Def
   ];
 }
 
-/** options of a container's devpts; gid 5 is `tty` everywhere */
-export const DEVPTS_OPTIONS = [
-  "nosuid",
-  "noexec",
-  "newinstance",
-  "ptmxmode=0666",
-  "mode=0620",
-  "gid=5",
-];
+/** options of a container's devpts; gid 5 is `tty` everywhere. @param firstGid the guest's number of its group 0 */
+export function devptsOptions(firstGid: number): string[] {
+  return ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", `gid=${firstGid + 5}`];
+}
 
 /** Paths hidden from a container that is not privileged (moby oci/defaults.go); what does not exist is left out. */
 export const MASKED_PATHS: readonly string[] = [

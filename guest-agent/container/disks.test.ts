@@ -37,7 +37,16 @@ test("of a longer serial the device keeps twenty bytes", () => {
   disks.acquire({ serial: "a-serial-of-20-bytes-and-more", type: "ext4" });
   const target = "/run/disks/a-serial-of-20-bytes-and-more";
   assert.deepEqual(recording.made("mount"), [
-    ["mount", { source: "/dev/vdb", target, type: "ext4", flags: 0 }],
+    [
+      "mount",
+      {
+        source: "/dev/vdb",
+        target,
+        type: "ext4",
+        flags: 0,
+        data: "noinit_itable,no_prefetch_block_bitmaps",
+      },
+    ],
   ]);
 });
 

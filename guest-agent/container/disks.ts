@@ -14,11 +14,22 @@ export interface DiskUse {
   readonly type: "erofs" | "ext4";
 }
 
+/**
+ * How each type is mounted. The host makes the ext4 with whole inode tables, and a container that has just started
+ * reads few of its bitmaps: what ext4 would do ahead of time in the background is left out.
+ */
+const MOUNTS = {
+  erofs: { flags: MS_RDONLY },
+  ext4: { flags: 0, data: "noinit_itable,no_prefetch_block_bitmaps" },
+} as const;
+
 /** Mounted disks below one folder. */
 export class Disks {
   readonly #sys: Syscalls;
   readonly #folder: string;
   readonly #users = new Map<string, number>();
+  /** devices by serial, as far as they were looked at; a machine's disks are there from its start */
+  readonly #devices = new Map<string, string>();
 
   constructor(sys: Syscalls, folder: string) {
     this.#sys = sys;
@@ -30,7 +41,7 @@ export class Disks {
     checkSerial(serial);
     const target = `${this.#folder}/${serial}`;
     const users = this.#users.get(serial) ?? 0;
-    if (users === 0) this.#mount(findDisk(this.#sys, serial), target, type);
+    if (users === 0) this.#mount(this.#find(serial), target, type);
     this.#users.set(serial, users + 1);
     return target;
   }
@@ -49,28 +60,33 @@ export class Disks {
     this.#sys.rmdir(target);
   }
 
+  /**
+   * Device of the virtio disk with `serial`, `/dev/vda`.
+   *
+   * @throws ContainerError `CONTAINER_SPEC` when there is none
+   */
+  #find(serial: string): string {
+    const wanted = serial.slice(0, SERIAL_BYTES);
+    if (!this.#devices.has(wanted)) {
+      for (const name of listFolder(this.#sys, "/sys/block")) {
+        const found = readTextIfAny(this.#sys, `/sys/block/${name}/serial`, 4096)?.trim();
+        if (found !== undefined) this.#devices.set(found, `/dev/${name}`);
+      }
+    }
+    const device = this.#devices.get(wanted);
+    if (device !== undefined) return device;
+    throw containerError("CONTAINER_SPEC", `no disk with the serial ${serial}`);
+  }
+
   #mount(source: string, target: string, type: DiskUse["type"]): void {
     ensureFolder(this.#sys, target);
     try {
-      this.#sys.mount({ source, target, type, flags: type === "erofs" ? MS_RDONLY : 0 });
+      this.#sys.mount({ source, target, type, ...MOUNTS[type] });
     } catch (error) {
       this.#sys.rmdir(target);
       throw error;
     }
   }
-}
-
-/**
- * Device of the virtio disk with `serial`, `/dev/vda`.
- *
- * @throws ContainerError `CONTAINER_SPEC` when there is none
- */
-export function findDisk(sys: Syscalls, serial: string): string {
-  for (const name of listFolder(sys, "/sys/block")) {
-    const found = readTextIfAny(sys, `/sys/block/${name}/serial`, 4096);
-    if (found?.trim() === serial.slice(0, SERIAL_BYTES)) return `/dev/${name}`;
-  }
-  throw containerError("CONTAINER_SPEC", `no disk with the serial ${serial}`);
 }
 
 /** Takes a mount away; what still uses it keeps it until then. */

@@ -2,7 +2,6 @@
 
 import { isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
 import { MASKED_PATHS, READONLY_PATHS } from "./default-mounts.ts";
-import { listFolder } from "./file-access.ts";
 
 /** Those that this kernel has. */
 export interface KernelPaths {
@@ -10,11 +9,9 @@ export interface KernelPaths {
   readonly masked: readonly string[];
 }
 
-/** Looks once for all containers: what a kernel offers does not change, and each look that fails is dear. */
+/** Looks once for all containers: what a kernel offers does not change. */
 export function kernelPaths(sys: Syscalls): KernelPaths {
-  const proc = new Set(listFolder(sys, "/proc"));
-  const isThere = (path: string): boolean =>
-    path.startsWith("/proc/") ? proc.has(path.slice("/proc/".length)) : exists(sys, path);
+  const isThere = (path: string): boolean => exists(sys, path);
   return { readOnly: READONLY_PATHS.filter(isThere), masked: MASKED_PATHS.filter(isThere) };
 }
 

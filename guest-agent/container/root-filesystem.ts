@@ -2,9 +2,10 @@
 
 import { MS_NODEV, MS_NOSUID } from "../linux/mount.ts";
 import type { ContainerSpec } from "../protocol/container-spec.ts";
-import { isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
+import { type Fd, isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
 import { type Disks, unmountIfAny } from "./disks.ts";
 import { ensureFolder } from "./file-access.ts";
+import { asMappedRoot, MAPPED_ROOT, mountMapped } from "./user-namespace.ts";
 
 export type Rootfs = ContainerSpec["rootfs"];
 
@@ -12,8 +13,18 @@ export type Rootfs = ContainerSpec["rootfs"];
 export interface MountedRoot {
   /** where the overlay is mounted */
   readonly path: string;
+  /** folder that takes the writes, and where the image is mounted */
+  readonly upper: string;
+  readonly image: string;
   /** Unmounts the root and gives its disks back; may be called again. */
   unmount(): void;
+}
+
+export interface RootOptions {
+  readonly folder: string;
+  readonly rootfs: Rootfs;
+  /** the container's, when it has one of its own */
+  readonly userNamespace: Fd | undefined;
 }
 
 /**
@@ -24,7 +35,7 @@ export interface MountedRoot {
 export function mountRoot(
   sys: Syscalls,
   disks: Disks,
-  { folder, rootfs }: { readonly folder: string; readonly rootfs: Rootfs },
+  { folder, rootfs, userNamespace }: RootOptions,
 ): MountedRoot {
   const undo: (() => void)[] = [];
   const unmount = (): void => {
@@ -34,13 +45,22 @@ export function mountRoot(
     const image = disks.acquire({ serial: rootfs.imageSerial, type: "erofs" });
     undo.push(() => disks.release(rootfs.imageSerial));
     const writable = mountWritable({ sys, disks, undo }, folder, rootfs.upper);
-    const { upper, work } = prepareUpper(sys, image, writable);
+    const upper = prepareUpper(sys, image, writable);
     const path = `${folder}/root`;
     ensureFolder(sys, path);
-    const data = `lowerdir=${image},upperdir=${upper},workdir=${work}`;
-    sys.mount({ source: "overlay", target: path, type: "overlay", data });
+    const overlay = (below: string, above: string): void => {
+      const data = `lowerdir=${below},upperdir=${above}/upper,workdir=${above}/work`;
+      sys.mount({ source: "overlay", target: path, type: "overlay", data });
+    };
+    if (userNamespace === undefined) {
+      overlay(image, writable);
+    } else {
+      const layers = { folder, image, writable, isDisk: rootfs.upper.kind === "disk" };
+      const mapped = mapLayers({ sys, undo }, layers, userNamespace);
+      asMappedRoot(sys, "mount the root", () => overlay(mapped.image, mapped.writable));
+    }
     undo.push(() => unmountIfAny(sys, path));
-    return { path, unmount };
+    return { path, upper, image, unmount };
   } catch (error) {
     unmount();
     throw error;
@@ -71,11 +91,7 @@ function mountWritable(
 }
 
 /** The overlay's root has the owner and mode of its upper folder: those of the image's root. */
-function prepareUpper(
-  sys: Syscalls,
-  image: string,
-  writable: string,
-): { upper: string; work: string } {
+function prepareUpper(sys: Syscalls, image: string, writable: string): string {
   const upper = `${writable}/upper`;
   const work = `${writable}/work`;
   ensureFolder(sys, work, 0o700);
@@ -87,5 +103,33 @@ function prepareUpper(
   } catch (error) {
     if (!isSyscallError(error, "EEXIST")) throw error;
   }
-  return { upper, work };
+  return upper;
+}
+
+/**
+ * The layers as the container's users own them. On disk the owners stay as they are in the image; memory has them
+ * mapped, as tmpfs mounts can be before Linux 6.3 in no other way.
+ */
+function mapLayers(
+  { sys, undo }: { readonly sys: Syscalls; readonly undo: (() => void)[] },
+  layers: {
+    readonly folder: string;
+    readonly image: string;
+    readonly writable: string;
+    readonly isDisk: boolean;
+  },
+  userNamespace: Fd,
+): { image: string; writable: string } {
+  const map = (from: string, name: string): string => {
+    const to = `${layers.folder}/${name}`;
+    ensureFolder(sys, to);
+    mountMapped(sys, { from, to, userNamespace });
+    undo.push(() => unmountIfAny(sys, to));
+    return to;
+  };
+  const image = map(layers.image, "image");
+  if (layers.isDisk) return { image, writable: map(layers.writable, "writable") };
+  const { uid, gid } = sys.stat(layers.image);
+  sys.chown(`${layers.writable}/upper`, MAPPED_ROOT + uid, MAPPED_ROOT + gid);
+  return { image, writable: layers.writable };
 }

@@ -31,7 +31,9 @@ export function decodeText(bytes: Uint8Array): string {
   for (let at = 0; at < bytes.length; ) {
     const end = endOfAscii(bytes, at);
     if (end > at) {
-      parts.push(String.fromCharCode(...bytes.subarray(at, end)));
+      // `apply` takes anything with a length and elements, which its type does not say.
+      const run: ArrayLike<number> = bytes.subarray(at, end);
+      parts.push(String.fromCharCode.apply(null, run as number[]));
       at = end;
     } else {
       const { code, length } = decodeOne(bytes, at);

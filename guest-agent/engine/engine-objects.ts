@@ -18,7 +18,7 @@ const QUICKJS_FILES = ["quickjs", "libregexp", "libunicode", "cutils", "dtoa"];
  * does not use, the parser among it.
  */
 const CFLAGS = [
-  "-Os",
+  "-O2",
   "-fwrapv",
   "-fno-asynchronous-unwind-tables",
   "-ffunction-sections",

@@ -35,6 +35,9 @@ interface Starting {
   readonly watch: Watch;
 }
 
+/** Ends of further processes that are told again. */
+const MAX_EXITS = 256;
+
 /** How long the last reply may take to leave the machine, in turns of 10 `milliseconds`. */
 const LAST_TURNS = 100;
 
@@ -184,6 +187,11 @@ export class Agent {
           containers.exec(request.container, request.process, request.spec),
         );
         return undefined;
+      case "container.files":
+        this.#start(id, request.stdio, () =>
+          containers.files(request.container, request.process, request),
+        );
+        return undefined;
       case "process.signal":
         containers.signal(request.container, request.process, request.signal);
         return {};
@@ -258,7 +266,7 @@ export class Agent {
     const exit: FromGuest = { type: "process.exit", container, process, code, oomKilled };
     const exits = this.#exits.get(container);
     if (exits === undefined) this.#exits.set(container, [exit]);
-    else exits.push(exit);
+    else exits.splice(0, exits.length, ...latest(exits), exit);
     this.#send(exit);
   }
 
@@ -287,4 +295,10 @@ export class Agent {
     }
     shutDown(this.#sys, this.#containers);
   }
+}
+
+/** The end of the first process, and the last ones of others. */
+function latest(exits: readonly FromGuest[]): FromGuest[] {
+  const isFirst = (exit: FromGuest) => exit.type === "process.exit" && exit.process === "init";
+  return [...exits.filter(isFirst), ...exits.filter((exit) => !isFirst(exit)).slice(-MAX_EXITS)];
 }

@@ -8,7 +8,7 @@ import type { StructLayout } from "./layout.ts";
 
 /** Headers that define each file's constants; a table's names may need a prefix to be C. */
 const HEADERS: Readonly<Record<string, readonly string[]>> = {
-  bpf: ["linux/bpf_common.h"],
+  bpf: ["linux/bpf.h"],
   capability: ["linux/capability.h"],
   close_range: ["linux/close_range.h"],
   dirent: ["dirent.h"],
@@ -69,7 +69,8 @@ describe("the kernel's ABI as a C compiler sees it", () => {
       const wanted = new Map(constants.filter(([constant]) => UNEXPORTED[constant] !== ""));
       const layouts = Object.values(exported).filter(isLayout);
       for (const layout of layouts) {
-        wanted.set(`sizeof(${layout.name})`, layout.size);
+        // A union of arguments grows with the kernel; the part that is written down stays as it is.
+        if (!layout.name.startsWith("union ")) wanted.set(`sizeof(${layout.name})`, layout.size);
         for (const [field, { offset, size }] of Object.entries(layout.fields)) {
           wanted.set(`offsetof(${layout.name}, ${field})`, offset);
           wanted.set(`sizeof(((${layout.name} *)0)->${field})`, size);

@@ -136,7 +136,9 @@ export const ERRNO = {
 
 /** Name of an error number in C, `ENOENT`. */
 export function errnoName(errno: number): string {
-  // Aliases (EWOULDBLOCK, EDEADLOCK) come after the name that the kernel uses.
-  const found = Object.entries(ERRNO).find(([, number]) => number === errno);
-  return found?.[0] ?? `E${errno}`;
+  // Aliases (EWOULDBLOCK, EDEADLOCK) come after the name that the kernel uses, and the usual errors before the rest.
+  for (const [name, number] of NAMED) if (number === errno) return name;
+  return `E${errno}`;
 }
+
+const NAMED = Object.entries(ERRNO);

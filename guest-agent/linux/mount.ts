@@ -1,5 +1,7 @@
 /** Mount flags (include/uapi/linux/mount.h). */
 
+import type { StructLayout } from "./layout.ts";
+
 export const MS_RDONLY = 0x1;
 export const MS_NOSUID = 0x2;
 export const MS_NODEV = 0x4;
@@ -33,3 +35,17 @@ export const MNT_FORCE = 1;
 export const MNT_DETACH = 2;
 export const MNT_EXPIRE = 4;
 export const UMOUNT_NOFOLLOW = 8;
+export const MOUNT_ATTR_IDMAP = 0x100000;
+
+/** Argument of mount_setattr(2). */
+export const MOUNT_ATTR = {
+  name: "struct mount_attr",
+  headers: ["linux/mount.h"],
+  size: 32,
+  fields: {
+    attr_set: { offset: 0, size: 8 },
+    attr_clr: { offset: 8, size: 8 },
+    propagation: { offset: 16, size: 8 },
+    userns_fd: { offset: 24, size: 8 },
+  },
+} as const satisfies StructLayout;

@@ -55,5 +55,6 @@ export const STAT = {
     st_gid: { offset: 32, size: 4 },
     st_rdev: { offset: 40, size: 8 },
     st_size: { offset: 48, size: 8 },
+    st_mtime: { offset: 88, size: 8 },
   },
 } as const satisfies StructLayout;

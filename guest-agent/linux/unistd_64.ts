@@ -68,6 +68,7 @@ export const SYS = {
   mkdirat: 258,
   readlinkat: 267,
   unshare: 272,
+  utimensat: 280,
   signalfd4: 289,
   dup3: 292,
   pipe2: 293,
@@ -75,6 +76,7 @@ export const SYS = {
   setns: 308,
   seccomp: 317,
   getrandom: 318,
+  bpf: 321,
   pidfd_send_signal: 424,
   open_tree: 428,
   move_mount: 429,
@@ -83,4 +85,5 @@ export const SYS = {
   close_range: 436,
   openat2: 437,
   pidfd_getfd: 438,
+  mount_setattr: 442,
 } as const;

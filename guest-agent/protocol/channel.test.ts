@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { Channel } from "./channel.ts";
 import { encodeFrame, encodeOffset, FrameReader, FrameType } from "./frame.ts";
-import { MAX_DATA_PAYLOAD, MAX_STREAMS, STREAM_WINDOW } from "./limits.ts";
+import { MAX_DATA_PAYLOAD, MAX_STREAMS, MAX_WAITING_FRAMES, STREAM_WINDOW } from "./limits.ts";
 import { ProtocolError } from "./protocol-error.ts";
 
 const NONCE = new Uint8Array(16).fill(7);
@@ -131,6 +131,27 @@ describe("channel", () => {
     );
   });
 
+  it("sends and repeats what was written byte by byte", () => {
+    const { host, guest } = connected();
+    const sent = bytes(1000, 3);
+    const outgoing = guest.channel.openOutgoing(5);
+    const before = collect(host, 5);
+    for (const [at, byte] of sent.entries()) {
+      outgoing.write(Uint8Array.of(byte));
+      if (at % 7 === 0) settle(host, guest);
+    }
+    settle(host, guest);
+    assert.deepEqual(before.state.got, [...sent]);
+    const other = new Side();
+    guest.channel.lost();
+    const after = collect(other, 5, 300);
+    other.channel.open(NONCE);
+    settle(other, guest);
+    other.channel.resumeIncoming(after.stream);
+    settle(other, guest);
+    assert.deepEqual(after.state.got, [...sent.slice(300)]);
+  });
+
   it("stops a sender at the window, and only on the stream that nobody reads", () => {
     const { host, guest } = connected();
     const slow = collect(host, 1);
@@ -239,6 +260,13 @@ describe("channel", () => {
         }
       }),
     );
+  });
+
+  it("refuses a peer that asks on and on and reads no answer", () => {
+    const { host } = connected();
+    const resume = encodeFrame(FrameType.RESUME, 9, encodeOffset(0));
+    for (let asked = 0; asked < MAX_WAITING_FRAMES; asked++) host.channel.receive(resume);
+    assert.throws(() => host.channel.receive(resume), /65536 answers wait/);
   });
 
   it("bounds the number of streams", () => {

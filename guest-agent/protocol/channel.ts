@@ -15,7 +15,7 @@ import {
   FrameReader,
   FrameType,
 } from "./frame.ts";
-import { MAX_MESSAGE_PAYLOAD, MAX_STREAMS } from "./limits.ts";
+import { MAX_MESSAGE_PAYLOAD, MAX_STREAMS, MAX_WAITING_FRAMES } from "./limits.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import { type IncomingHandlers, IncomingStream, OutgoingStream } from "./stream.ts";
 import { SyncSearch, syncOpening } from "./synchroniser.ts";
@@ -151,7 +151,19 @@ export class Channel {
       this.#synchronise(found.opening);
       rest = found.rest;
     }
-    for (const frame of this.#reader.read(rest)) this.#dispatch(frame);
+    for (const frame of this.#reader.read(rest)) {
+      this.#dispatch(frame);
+      this.#refuseFlood();
+    }
+  }
+
+  /** A peer whose frames want answers, and that takes none of them, is not to fill this side's memory. */
+  #refuseFlood(): void {
+    if (this.#urgent.length <= MAX_WAITING_FRAMES) return;
+    throw new ProtocolError(
+      "BAD_FRAME",
+      `more than ${MAX_WAITING_FRAMES} answers wait for a peer that reads none`,
+    );
   }
 
   #synchronise(opening: Uint8Array): void {

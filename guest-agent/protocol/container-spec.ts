@@ -117,6 +117,26 @@ export const mountSpec = object({
 });
 export type MountSpec = Infer<typeof mountSpec>;
 
+/**
+ * Work on a container's files, between a process's streams. It fails with exit code 1 and a JSON text with `code` and
+ * `message` on its standard error.
+ */
+export const fileTask = union("kind", {
+  /** a line of JSON with `name`, `size`, `mode`, `mtime` and for a link `linkTarget` */
+  stat: object({ path: string }),
+  /** the same line, then the file or folder as tar */
+  read: object({ path: string }),
+  /** unpacks the tar on its standard input into the folder */
+  write: object({ path: string, noOverwriteDirNonDir: boolean }),
+  /** the whole root as tar */
+  export: object({}),
+  /** what differs from the image: `added PATH`, `modified PATH` or `deleted PATH`, each ended by a NUL */
+  changes: object({}),
+  /** the same as a layer of an image */
+  layer: object({}),
+});
+export type FileTask = Infer<typeof fileTask>;
+
 export const containerSpec = object({
   hostname: string,
   domainname: string,

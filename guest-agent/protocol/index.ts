@@ -3,6 +3,7 @@
 export { Channel, type ChannelHandlers } from "./channel.ts";
 export type {
   ContainerSpec,
+  FileTask,
   MountSpec,
   ProcessSpec,
   Resources,

@@ -15,6 +15,9 @@ export const CREDIT_STEP = 64 * 1024;
 /** most streams open at once on a channel */
 export const MAX_STREAMS = 4096;
 
+/** most frames that wait for a transport that takes nothing, beside those of streams */
+export const MAX_WAITING_FRAMES = 65_536;
+
 /** most elements of an array and most keys of a record in a message */
 export const MAX_ELEMENTS = 16_384;
 

@@ -28,7 +28,7 @@ const spec = {
 
 describe("messages", () => {
   it("keeps its shipped form: raise PROTOCOL_VERSION when this test has to change", () => {
-    assert.equal(PROTOCOL_VERSION, 1);
+    assert.equal(PROTOCOL_VERSION, 2);
     const message = { id: 1, request: { type: "container.create", container: "c", spec } };
     assert.deepEqual(fromHost.parse(message), message);
     const exit = {
@@ -56,6 +56,10 @@ describe("messages", () => {
     ],
     "an array in place of an object": [[], /wanted an object/],
     "a string that is too long": [{ type: "log", text: "x".repeat(300_000) }, /message\.text/],
+    "a type nested deeper than any stack": [
+      { type: JSON.parse("[".repeat(400_000) + "]".repeat(400_000)) },
+      /message\.type: wanted one of .* got an array of 1$/,
+    ],
     "too many elements": [
       {
         type: "hello",

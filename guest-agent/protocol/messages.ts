@@ -1,6 +1,13 @@
 /** The messages of the protocol: JSON texts in MESSAGE frames, each described by a schema. */
 
-import { containerSpec, processSpec, resources, terminalSize } from "./container-spec.ts";
+import {
+  containerSpec,
+  fileTask,
+  processSpec,
+  resources,
+  stdio,
+  terminalSize,
+} from "./container-spec.ts";
 import {
   array,
   boolean,
@@ -53,6 +60,8 @@ const requests = {
   "container.start": object({ ...inContainer, process: processSpec }),
   /** a further process in a running container; the reply holds `pid` */
   "container.exec": object({ ...inProcess, spec: processSpec }),
+  /** work on the container's files, whether it runs or not, as a process of this name; the reply holds `pid` */
+  "container.files": object({ ...inProcess, task: fileTask, stdio }),
   "process.signal": object({ ...inProcess, /** number, 1 to 64 */ signal: integer(1, 64) }),
   "process.resize": object({ ...inProcess, size: terminalSize }),
   "container.pause": object(inContainer),

@@ -3,6 +3,9 @@
 import { MAX_ELEMENTS, MAX_STRING } from "./limits.ts";
 import { ProtocolError } from "./protocol-error.ts";
 
+/** most characters of what the peer sent that an error shows */
+const MAX_SHOWN = 80;
+
 /** Checks an unknown value and returns a copy that holds what the schema names and nothing else. */
 export interface Schema<T> {
   /** @throws ProtocolError `BAD_MESSAGE`, naming the `path` of the offending field */
@@ -140,6 +143,14 @@ function plainObject(value: unknown, path: string): Record<string, unknown> {
 }
 
 function refuse(path: string, wanted: string, value: unknown): never {
-  const shown = JSON.stringify(value)?.slice(0, 80) ?? "nothing";
-  throw new ProtocolError("BAD_MESSAGE", `${path}: wanted ${wanted}, got ${shown}`);
+  const where = path.slice(0, MAX_SHOWN);
+  throw new ProtocolError("BAD_MESSAGE", `${where}: wanted ${wanted}, got ${shown(value)}`);
+}
+
+/** Says of objects only what they are: one that is nested deep enough ends the stack of whoever writes it out. */
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === "object" && value !== null) return "an object";
+  if (typeof value === "string") return JSON.stringify(value.slice(0, MAX_SHOWN));
+  return value === undefined ? "nothing" : String(value);
 }

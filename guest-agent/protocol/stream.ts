@@ -3,6 +3,9 @@
 import { CREDIT_STEP, MAX_DATA_PAYLOAD, STREAM_WINDOW } from "./limits.ts";
 import { ProtocolError } from "./protocol-error.ts";
 
+/** Most pieces that are kept as they were written: what a process writes byte by byte must not cost an array each. */
+const MAX_PIECES = 64;
+
 /** The sending end: keeps at most `STREAM_WINDOW` bytes that the peer has not consumed. */
 export class OutgoingStream {
   readonly id: number;
@@ -45,6 +48,7 @@ export class OutgoingStream {
     if (this.#closed || bytes.length === 0) return;
     if (bytes.length > this.room)
       throw new RangeError(`write of ${bytes.length} bytes, room for ${this.room}`);
+    if (this.#kept.length >= MAX_PIECES) this.#kept = [joined(this.#kept)];
     this.#kept.push(bytes);
     this.#written += bytes.length;
     this.#wake();
@@ -144,6 +148,16 @@ export class OutgoingStream {
     this.#consumed = offset;
     this.#sent = Math.max(this.#sent, offset);
   }
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
 }
 
 /** What a receiver is told; `onData` may keep nothing of the view it is given. */

@@ -7,7 +7,7 @@ export interface Engine {
   /** the process's own argv */
   readonly arguments: readonly string[];
   /** Makes a system call. @returns its result, or the negative error number */
-  syscall(number: number, ...args: SyscallArgument[]): number;
+  syscall(number: number, ...args: (SyscallArgument | undefined)[]): number;
   /** Address of a view's memory, which stays there as long as the view is reachable. */
   address(view: ArrayBufferView): number;
   /** Bytes of a string; U+DC80 to U+DCFF become the single byte that they stand for. */

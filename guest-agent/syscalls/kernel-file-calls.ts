@@ -2,7 +2,7 @@
 
 import { LINUX_DIRENT64 } from "../linux/dirent.ts";
 import { ERRNO, errnoName } from "../linux/errno.ts";
-import { AT_FDCWD } from "../linux/fcntl.ts";
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../linux/fcntl.ts";
 import { OPEN_HOW } from "../linux/openat2.ts";
 import { POLLFD } from "../linux/poll.ts";
 import { STAT } from "../linux/stat.ts";
@@ -63,6 +63,7 @@ export function kernelFileCalls(kernel: Kernel): FileCalls {
     chown: (path, uid, gid) => void kernel.about(path, "chown", path, uid, gid),
     lchown: (path, uid, gid) => void kernel.about(path, "lchown", path, uid, gid),
     fchown: (fd, uid, gid) => void kernel.call("fchown", fd, uid, gid),
+    utimensat: (path, time) => utimensat(kernel, path, time),
     setxattr: (path, name, value, flags) =>
       void kernel.about(path, "setxattr", path, name, value, value.length, flags),
     getxattr: (path, name) => {
@@ -81,6 +82,14 @@ function openat2(kernel: Kernel, dirfd: Fd, path: string, how: OpenHow): Fd {
   return kernel.about(path, "openat2", dirfd, path, args.bytes, args.bytes.length);
 }
 
+/** Two struct timespec, access and change: seconds at 0 and 16 (linux/time_types.h __kernel_timespec). */
+function utimensat(kernel: Kernel, path: string, time: number): void {
+  const times = new Uint8Array(32);
+  const view = new DataView(times.buffer);
+  for (const at of [0, 16]) view.setBigInt64(at, BigInt(time), true);
+  kernel.about(path, "utimensat", AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW);
+}
+
 function stat(kernel: Kernel, subject: string, call: CallName, file: string | Fd): Stat {
   const found = new Struct(STAT);
   kernel.about(subject, call, file, found.bytes);
@@ -93,6 +102,7 @@ function stat(kernel: Kernel, subject: string, call: CallName, file: string | Fd
     gid: found.get("st_gid"),
     rdev: found.get("st_rdev"),
     size: found.get("st_size"),
+    mtime: found.get("st_mtime"),
   };
 }
 

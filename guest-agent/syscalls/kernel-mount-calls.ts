@@ -1,8 +1,9 @@
 /** Mounts and roots, by the kernel. */
 
 import { STATFS } from "../linux/magic.ts";
+import { MOUNT_ATTR } from "../linux/mount.ts";
 import { type Kernel, Struct } from "./kernel.ts";
-import type { FileSystemStat, MountCalls } from "./syscalls.ts";
+import type { Fd, FileSystemStat, MountAttributes, MountCalls } from "./syscalls.ts";
 
 export function kernelMountCalls(kernel: Kernel): MountCalls {
   return {
@@ -16,8 +17,24 @@ export function kernelMountCalls(kernel: Kernel): MountCalls {
     open_tree: (dirfd, path, flags) => kernel.about(path, "open_tree", dirfd, path, flags),
     move_mount: (from, dirfd, path, flags) =>
       void kernel.about(path, "move_mount", from, "", dirfd, path, flags),
+    mount_setattr: (mount, flags, attributes) =>
+      setAttributes(kernel, { mount, flags, attributes }),
     statfs: (path) => statfs(kernel, path),
   };
+}
+
+function setAttributes(
+  kernel: Kernel,
+  {
+    mount,
+    flags,
+    attributes,
+  }: { readonly mount: Fd; readonly flags: number; readonly attributes: MountAttributes },
+): void {
+  const attr = new Struct(MOUNT_ATTR)
+    .set("attr_set", attributes.set)
+    .set("userns_fd", attributes.userNamespace);
+  kernel.call("mount_setattr", mount, "", flags, attr.bytes, attr.bytes.length);
 }
 
 function statfs(kernel: Kernel, path: string): FileSystemStat {

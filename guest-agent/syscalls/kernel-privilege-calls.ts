@@ -1,10 +1,16 @@
 /** Identity and privilege, by the kernel. */
 
-import { SOCK_FPROG } from "../linux/bpf.ts";
+import {
+  BPF_ATTR_ATTACH,
+  BPF_ATTR_LOAD,
+  BPF_PROG_ATTACH,
+  BPF_PROG_LOAD,
+  SOCK_FPROG,
+} from "../linux/bpf.ts";
 import { _LINUX_CAPABILITY_VERSION_3, CAP_DATA, CAP_HEADER } from "../linux/capability.ts";
 import { SECCOMP_SET_MODE_FILTER } from "../linux/seccomp.ts";
 import { type Kernel, Struct } from "./kernel.ts";
-import type { CapabilitySets, PrivilegeCalls } from "./syscalls.ts";
+import type { BpfAttachment, BpfProgram, CapabilitySets, Fd, PrivilegeCalls } from "./syscalls.ts";
 
 /** capset(2) takes 64 capabilities in two structures. */
 const HALVES = [0, 1] as const;
@@ -25,6 +31,8 @@ export function kernelPrivilegeCalls(kernel: Kernel): PrivilegeCalls {
     capset: (sets) => capset(kernel, sets),
     capget: () => capget(kernel),
     seccomp: (flags, program) => seccomp(kernel, flags, program),
+    bpf_prog_load: (program) => bpfLoad(kernel, program),
+    bpf_prog_attach: (attachment) => bpfAttach(kernel, attachment),
   };
 }
 
@@ -61,4 +69,25 @@ function seccomp(kernel: Kernel, flags: number, program: Uint8Array): void {
     .set("len", program.length / BPF_INSTRUCTION_SIZE)
     .set("filter", kernel.address(program));
   kernel.call("seccomp", SECCOMP_SET_MODE_FILTER, flags, fprog.bytes);
+}
+
+function bpfLoad(kernel: Kernel, { type, attachType, instructions }: BpfProgram): Fd {
+  // Only the kernel's GPL helpers ask for another licence, and they are not called.
+  const license = kernel.encode("Apache-2.0\0");
+  const attributes = new Struct(BPF_ATTR_LOAD)
+    .set("prog_type", type)
+    .set("insn_cnt", instructions.length / BPF_INSTRUCTION_SIZE)
+    .set("insns", kernel.address(instructions))
+    .set("license", kernel.address(license))
+    .set("expected_attach_type", attachType);
+  return kernel.call("bpf", BPF_PROG_LOAD, attributes.bytes, attributes.bytes.length);
+}
+
+function bpfAttach(kernel: Kernel, { program, target, attachType, flags }: BpfAttachment): void {
+  const attributes = new Struct(BPF_ATTR_ATTACH)
+    .set("target_fd", target)
+    .set("attach_bpf_fd", program)
+    .set("attach_type", attachType)
+    .set("attach_flags", flags);
+  kernel.call("bpf", BPF_PROG_ATTACH, attributes.bytes, attributes.bytes.length);
 }

@@ -8,7 +8,7 @@ import type { Engine, SyscallArgument } from "./engine.ts";
 import { kernelSyscalls } from "./kernel-syscalls.ts";
 import { SyscallError } from "./syscalls.ts";
 
-type Answer = (...args: SyscallArgument[]) => number;
+type Answer = (...args: (SyscallArgument | undefined)[]) => number;
 
 /** An engine whose kernel is `answers`, by call number. */
 function fakeEngine(answers: Readonly<Record<number, Answer>>): Engine {

@@ -16,15 +16,34 @@ export class Kernel {
     this.#engine = engine;
   }
 
+  // Parameters by name cost QuickJS a tenth of what it takes to gather a list and to spread it; no call has more.
+
   /** Makes a call that is about nothing with a name. @throws SyscallError */
-  call(name: CallName, ...args: SyscallArgument[]): number {
-    return this.about("", name, ...args);
+  call(
+    name: CallName,
+    a?: SyscallArgument,
+    b?: SyscallArgument,
+    c?: SyscallArgument,
+    d?: SyscallArgument,
+    e?: SyscallArgument,
+  ): number {
+    const result = this.#engine.syscall(SYS[name], a, b, c, d, e);
+    if (result < 0) throw failure(name, -result, "");
+    return result;
   }
 
   /** Makes a call; `subject` goes into the error. @throws SyscallError */
-  about(subject: string, name: CallName, ...args: SyscallArgument[]): number {
-    const result = this.#engine.syscall(SYS[name], ...args);
-    if (result < 0) throw new SyscallError(name, -result, errnoName(-result), subject);
+  about(
+    subject: string,
+    name: CallName,
+    a?: SyscallArgument,
+    b?: SyscallArgument,
+    c?: SyscallArgument,
+    d?: SyscallArgument,
+    e?: SyscallArgument,
+  ): number {
+    const result = this.#engine.syscall(SYS[name], a, b, c, d, e);
+    if (result < 0) throw failure(name, -result, subject);
     return result;
   }
 
@@ -80,4 +99,8 @@ export class Struct<Layout extends StructLayout> {
     if (field === undefined) throw new RangeError(`no field ${name}`);
     return field;
   }
+}
+
+function failure(name: CallName, errno: number, subject: string): SyscallError {
+  return new SyscallError(name, errno, errnoName(errno), subject);
 }

@@ -152,7 +152,14 @@ export class RecordingSyscalls {
     this.on("clock_gettime", () => ({ seconds: 0, nanoseconds: 0 }));
     this.on("getrandom", (length) => new Uint8Array(length));
     this.on("openPty", () => ({ master: this.#nextFd++, number: 0 }));
-    for (const call of ["signalfd", "socket", "open_tree", "pidfd_open", "pidfd_getfd"] as const) {
+    for (const call of [
+      "signalfd",
+      "socket",
+      "open_tree",
+      "pidfd_open",
+      "pidfd_getfd",
+      "bpf_prog_load",
+    ] as const) {
       this.#answers.set(call, () => this.#nextFd++);
     }
   }
@@ -255,7 +262,7 @@ export class RecordingSyscalls {
 
   #stat(call: Call, path: string): Stat {
     const { mode, content, uid, gid } = this.#file(call, path);
-    return { dev: 1, ino: 1, mode, nlink: 1, uid, gid, rdev: 0, size: content.length };
+    return { dev: 1, ino: 1, mode, nlink: 1, uid, gid, rdev: 0, size: content.length, mtime: 0 };
   }
 
   #makeNode(call: Call, path: string, mode: number, content: Uint8Array = new Uint8Array(0)): void {

@@ -21,6 +21,8 @@ export interface Stat {
   readonly rdev: number;
   /** in `bytes` */
   readonly size: number;
+  /** time of the last change of its content since the epoch, in `seconds` */
+  readonly mtime: number;
 }
 
 /** One entry of a folder, without `.` and `..`. */
@@ -54,6 +56,14 @@ export interface MountOptions {
   readonly flags?: number;
   /** options of the file system, comma separated */
   readonly data?: string;
+}
+
+/** What mount_setattr(2) changes of a mount. */
+export interface MountAttributes {
+  /** `MOUNT_ATTR_*` of `linux/mount.ts` */
+  readonly set: number;
+  /** namespace whose mapping MOUNT_ATTR_IDMAP gives the mount */
+  readonly userNamespace: Fd;
 }
 
 export interface OpenHow {
@@ -142,6 +152,24 @@ export interface ProcessCalls {
   umask(mask: number): number;
 }
 
+/** A program for the kernel's virtual machine. */
+export interface BpfProgram {
+  /** BPF_PROG_TYPE_* */
+  readonly type: number;
+  /** BPF_* of the place that it is for */
+  readonly attachType: number;
+  /** 8 bytes an instruction */
+  readonly instructions: Uint8Array;
+}
+
+export interface BpfAttachment {
+  readonly program: Fd;
+  readonly target: Fd;
+  readonly attachType: number;
+  /** BPF_F_* */
+  readonly flags: number;
+}
+
 /** Identity and privilege. */
 export interface PrivilegeCalls {
   getuid(): number;
@@ -153,6 +181,10 @@ export interface PrivilegeCalls {
   capget(): CapabilitySets;
   /** Loads a classic BPF program, 8 bytes an instruction (seccomp(2) SECCOMP_SET_MODE_FILTER). */
   seccomp(flags: number, program: Uint8Array): void;
+  /** Loads a BPF program that is to be attached as `attachType` says (bpf(2) BPF_PROG_LOAD), close-on-exec. */
+  bpf_prog_load(program: BpfProgram): Fd;
+  /** Attaches it to the control group behind `target` (bpf(2) BPF_PROG_ATTACH). */
+  bpf_prog_attach(options: BpfAttachment): void;
 }
 
 /** Mounts and roots. */
@@ -167,6 +199,8 @@ export interface MountCalls {
   open_tree(dirfd: Fd, path: string, flags: number): Fd;
   /** Attaches the detached mount behind `from` at `path`. */
   move_mount(from: Fd, dirfd: Fd, path: string, flags: number): void;
+  /** Changes the mount behind `mount`; `flags` are `AT_*` of `linux/fcntl.ts`, AT_EMPTY_PATH among them. */
+  mount_setattr(mount: Fd, flags: number, attributes: MountAttributes): void;
   statfs(path: string): FileSystemStat;
 }
 
@@ -209,6 +243,8 @@ export interface FileCalls {
   chown(path: string, uid: number, gid: number): void;
   lchown(path: string, uid: number, gid: number): void;
   fchown(fd: Fd, uid: number, gid: number): void;
+  /** Gives the file, or the link itself, its times. @param time since the epoch, in `seconds` */
+  utimensat(path: string, time: number): void;
   setxattr(path: string, name: string, value: Uint8Array, flags: number): void;
   getxattr(path: string, name: string): Uint8Array;
 
@@ -255,9 +291,13 @@ export interface Syscalls
     DeviceCalls,
     MachineCalls {}
 
-/** A system call that failed. */
-export class SyscallError extends Error {
-  override readonly name = "SyscallError";
+/**
+ * A system call that failed. It is an `Error` by its prototype alone and has no stack: QuickJS takes half a million
+ * instructions to describe one, and most of these errors are answers that their caller waits for.
+ */
+export class SyscallError implements Error {
+  readonly name = "SyscallError";
+  readonly message: string;
   /** name of the call, `mount` */
   readonly call: string;
   /** positive error number */
@@ -268,13 +308,14 @@ export class SyscallError extends Error {
   readonly subject: string;
 
   constructor(call: string, errno: number, code: string, subject = "") {
-    super(`${call}${subject === "" ? "" : ` ${subject}`}: ${code}`);
+    this.message = `${call}${subject === "" ? "" : ` ${subject}`}: ${code}`;
     this.call = call;
     this.errno = errno;
     this.code = code;
     this.subject = subject;
   }
 }
+Object.setPrototypeOf(SyscallError.prototype, Error.prototype);
 
 /** Whether `error` is a failed system call, of one of `codes` when any are given. */
 export function isSyscallError(error: unknown, ...codes: string[]): error is SyscallError {

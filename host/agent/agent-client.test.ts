@@ -87,6 +87,53 @@ describe("agent client", () => {
     await assert.rejects(client.request({ type: "machine.ping" }), refusal("AGENT_LOST", /closed/));
   });
 
+  it("survives a message nested deeper than its stack", async () => {
+    const { client, guest } = await connected();
+    const waiting = client.request({ type: "machine.ping" });
+    const deep = `{"type":${"[".repeat(400_000)}${"]".repeat(400_000)}}`;
+    guest.flush();
+    // frame.ts: length of the payload, type MESSAGE, stream 0
+    const header = Buffer.alloc(12);
+    header.writeUInt32LE(deep.length, 0);
+    header.writeUInt8(1, 4);
+    guest.transport.write(Buffer.concat([header, Buffer.from(deep)]));
+    await assert.rejects(waiting, refusal("AGENT_PROTOCOL", /message\.type: wanted one of/));
+  });
+
+  it("adds advice to what the guest refuses", async () => {
+    const { client, guest } = await connected();
+    const waiting = client.request({ type: "machine.ping" });
+    await until(() => guest.got.length === 1);
+    const error = { code: "UNKNOWN_USER", message: "unable to find user x", exitCode: 125 };
+    guest.channel.send({ type: "failure", id: guest.got[0]?.id, error });
+    await assert.rejects(waiting, { exitCode: 125, hint: /\/etc\/passwd/ });
+    client.close();
+  });
+
+  it("refuses a second hello", async () => {
+    const { client, guest } = await connected();
+    const waiting = client.request({ type: "machine.ping" });
+    guest.channel.send(HELLO);
+    await assert.rejects(waiting, refusal("AGENT_PROTOCOL", /second hello/));
+  });
+
+  it("shows what a guest says without what a terminal would obey", async () => {
+    const { client, guest } = await connected();
+    const waiting = client.request({ type: "machine.ping" });
+    await until(() => guest.got.length === 1);
+    const error = {
+      code: "X",
+      message: `no \u001b]0;owned\u0007${"!".repeat(9000)}`,
+      exitCode: 125,
+    };
+    guest.channel.send({ type: "failure", id: guest.got[0]?.id, error });
+    await assert.rejects(waiting, (shown: Error) => {
+      assert.match(shown.message, /^no \\x1b\]0;owned\\x07!+$/);
+      return shown.message.length < 5000;
+    });
+    client.close();
+  });
+
   it("fails what waits when the port closes", async () => {
     const { client, guest } = await connected();
     const waiting = client.request({ type: "machine.ping" });
@@ -154,6 +201,32 @@ describe("agent client", () => {
     let received = 0;
     for await (const chunk of output) received += (chunk as Buffer).length;
     assert.equal(received, total);
+    client.close();
+  });
+
+  it("joins what a guest sends byte by byte while nobody reads", async () => {
+    const { client, guest } = await connected();
+    const output = client.openReadable();
+    const back = guest.channel.openOutgoing(output.id);
+    const total = 2_000;
+    for (let sent = 0; sent < total; sent++) {
+      back.write(Uint8Array.of(sent));
+      guest.flush();
+    }
+    back.end();
+    for (let turns = 0; turns < 200; turns++) await turn();
+    let pieces = 0;
+    const received: Uint8Array[] = [];
+    output.on("data", (piece: Uint8Array) => {
+      pieces++;
+      received.push(piece);
+    });
+    await once(output, "end");
+    assert.deepEqual(
+      Buffer.concat(received),
+      Buffer.from(Uint8Array.from({ length: total }, (_, at) => at)),
+    );
+    assert.ok(pieces < 400, `${pieces} pieces`);
     client.close();
   });
 

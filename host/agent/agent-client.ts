@@ -18,8 +18,8 @@ import {
   ProtocolError,
   type Request,
 } from "#protocol";
-import { DvmError } from "../errors.ts";
-import { agentError } from "./errors.ts";
+import type { DvmError } from "../errors.ts";
+import { agentError, guestRefusal } from "./errors.ts";
 import { GuestReadable, GuestWritable } from "./guest-stream.ts";
 
 /** What the guest says of itself once it is ready. */
@@ -109,6 +109,8 @@ export class AgentClient extends EventEmitter<AgentEvents> {
   /** Use `connectAgent`. */
   constructor(transport: Duplex, generation = 0) {
     super();
+    // every exec and every piece of work on files listens for its own end
+    this.setMaxListeners(0);
     if (generation > MAX_GENERATIONS)
       throw agentError("AGENT_LOST", `the guest agent has had ${generation} clients`);
     this.#firstRequest = generation * NUMBERS_EACH + 1;
@@ -230,11 +232,9 @@ export class AgentClient extends EventEmitter<AgentEvents> {
       case "reply":
         this.#settle(message.id)?.resolve(message);
         break;
-      case "failure": {
-        const { code, message: text, exitCode } = message.error;
-        this.#settle(message.id)?.reject(new DvmError(code, text, { exitCode }));
+      case "failure":
+        this.#settle(message.id)?.reject(guestRefusal(message.error));
         break;
-      }
       case "process.exit":
         this.emit("process.exit", message);
         break;
@@ -248,6 +248,8 @@ export class AgentClient extends EventEmitter<AgentEvents> {
   }
 
   #greet(hello: Hello): void {
+    if (this.#hello !== undefined)
+      throw new ProtocolError("BAD_MESSAGE", "a second hello in one conversation");
     if (hello.version !== PROTOCOL_VERSION) {
       throw new ProtocolError(
         "BAD_VERSION",

@@ -8,6 +8,9 @@ import {
   type OutgoingStream,
 } from "#protocol";
 
+/** Most pieces that wait as they came: a guest that sends byte by byte must not cost an object each. */
+const MAX_PIECES = 256;
+
 /** Output of a process: what has been handed to its reader, the guest may send again. */
 export class GuestReadable extends Readable {
   /** number for the process's `stdio` */
@@ -25,6 +28,8 @@ export class GuestReadable extends Readable {
     this.#channel = channel;
     this.#incoming = channel.openIncoming(id, {
       onData: (bytes) => {
+        if (this.#pending.length >= MAX_PIECES)
+          this.#pending.splice(0, MAX_PIECES, Buffer.concat(this.#pending));
         // the view is valid during the call alone
         this.#pending.push(new Uint8Array(bytes));
         this.#handOn();

@@ -18,6 +18,8 @@ export interface CliContext {
 /** What a terminal can do beyond being read (tty.ReadStream). */
 export interface TerminalInput {
   readonly isTTY: boolean;
+  /** file descriptor */
+  readonly fd: number;
   setRawMode(mode: boolean): unknown;
 }
 

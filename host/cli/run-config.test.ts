@@ -17,7 +17,7 @@ describe("run's flags", () => {
     assert.equal("entrypoint" in config, false);
     assert.deepEqual(config.resources, {});
     assert.equal(config.seccomp, "default");
-    assert.equal(config.network, "none");
+    assert.equal(config.network, "default");
   });
 
   it("give the command every word after the image", () => {
@@ -65,7 +65,6 @@ describe("run's flags", () => {
     ],
     [["--stop-signal", "FOO", "b"], /^invalid signal: FOO$/],
     [["--storage-opt", "speed=9", "b"], /^unknown storage option: speed$/],
-    [["--network", "bridge", "b"], /^network mode "bridge" is not supported yet$/],
     [["--accel", "xen", "b"], /must be one of auto, kvm, tcg$/],
     [["-a", "foo", "b"], /valid streams are STDIN, STDOUT and STDERR$/],
   ];

@@ -20,8 +20,9 @@ export interface RunConfigOptions {
 export function runConfig(options: RunConfigOptions): ContainerConfig {
   const { values, environment } = options;
   const { seccomp, noNewPrivileges } = parseSecurityOptions(values["security-opt"]);
-  checked(() => checkPullPolicy(values.pull ?? "missing"));
-  const stopSignal = values["stop-signal"];
+  const { pull } = values;
+  const policy = pull === undefined ? undefined : checked(() => checkPullPolicy(pull));
+  const stopSignal = values["stop-signal"] || undefined;
   if (stopSignal !== undefined) checked(() => parseSignal(stopSignal));
   return {
     image: options.image,
@@ -53,14 +54,17 @@ export function runConfig(options: RunConfigOptions): ContainerConfig {
       search: values["dns-search"],
       options: values["dns-option"],
     },
-    network: network(values.network),
+    network: values.network[0] ?? "default",
+    networking: networking(values),
+    ...given("pull", policy),
     machine: { accelerator: values.accel ?? "auto", backend: values.vmm ?? "auto" },
-    ...given("platform", values.platform),
-    ...given("name", values.name),
-    ...given("workingDirectory", values.workdir),
-    ...given("user", values.user),
-    ...given("hostname", values.hostname),
-    ...given("domainname", values.domainname),
+    // an empty word is no word, as with Docker
+    ...given("platform", values.platform || undefined),
+    ...given("name", values.name || undefined),
+    ...given("workingDirectory", values.workdir || undefined),
+    ...given("user", values.user || undefined),
+    ...given("hostname", values.hostname || undefined),
+    ...given("domainname", values.domainname || undefined),
     ...given("stopSignal", stopSignal),
     ...given("stopTimeout", values["stop-timeout"]),
     ...given("shmSize", values["shm-size"]),
@@ -98,12 +102,18 @@ function storageSize(options: readonly (readonly [string, string])[]): number | 
   return size;
 }
 
-/** Containers have no network but their own loopback so far; Docker's default, a bridge, is refused only when asked for. */
-function network(mode = "none"): "none" {
-  if (mode === "none") return mode;
-  throw cliError("UNSUPPORTED", `network mode ${JSON.stringify(mode)} is not supported yet`, {
-    hint: "containers have a loopback interface only: leave --network out, or say --network none",
-  });
+/** What each mode makes of it, and refuses, is the engine's. */
+function networking(values: RunValues): NonNullable<ContainerConfig["networking"]> {
+  const ports = values.publish.flat();
+  return {
+    ...(ports.length > 0 ? { ports } : {}),
+    ...(values["publish-all"] ? { publishAll: true } : {}),
+    ...(values.expose.length > 0 ? { exposed: values.expose } : {}),
+    ...(values["network-alias"].length > 0 ? { aliases: values["network-alias"] } : {}),
+    ...(values.network.length > 1 ? { further: values.network.slice(1) } : {}),
+    ...given("mac", values["mac-address"]),
+    ...given("ip", values.ip),
+  };
 }
 
 function checked<T>(parse: () => T): T {

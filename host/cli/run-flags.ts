@@ -15,6 +15,7 @@ import { parseInteger } from "./parse/integer.ts";
 import { parseLabel, parseStorageOption, parseSysctl } from "./parse/key-values.ts";
 import { parseMemorySize, parseSwapSize } from "./parse/memory-size.ts";
 import { parseDnsSearch, parseDnsServer, parseExtraHost } from "./parse/network-names.ts";
+import { parseExpose, parseIpFlag, parseMacAddress, parsePublish } from "./parse/publish.ts";
 import { parseTmpfs } from "./parse/tmpfs.ts";
 import { parseUlimit } from "./parse/ulimit.ts";
 
@@ -62,6 +63,7 @@ const supported = {
     parse: parseEnvironmentVariable,
   }),
   "env-file": texts("Read in a file of environment variables"),
+  expose: listFlag({ help: "Expose a port or a range of ports", parse: parseExpose }),
   "group-add": texts("Add additional groups to join"),
   help: booleanFlag({ help: "Print usage" }),
   hostname: text("Container host name", "h"),
@@ -69,7 +71,17 @@ const supported = {
     help: "Run an init inside the container that forwards signals and reaps processes",
   }),
   interactive: booleanFlag({ short: "i", help: "Keep STDIN open even if not attached" }),
+  ip: valueFlag({
+    placeholder: "string",
+    help: "IPv4 address (e.g., 172.30.100.104)",
+    parse: parseIpFlag,
+  }),
   label: listFlag({ short: "l", help: "Set meta data on a container", parse: parseLabel }),
+  "mac-address": valueFlag({
+    placeholder: "string",
+    help: "Container MAC address (e.g., 92:d0:c6:0a:29:33)",
+    parse: parseMacAddress,
+  }),
   memory: bytes("Memory limit", "m"),
   "memory-reservation": bytes("Memory soft limit"),
   "memory-swap": valueFlag({
@@ -78,15 +90,22 @@ const supported = {
     parse: parseSwapSize,
   }),
   name: text("Assign a name to the container"),
-  network: valueFlag({
+  network: listFlag({
     placeholder: "network",
-    help: "Connect a container to a network (none)",
+    help: "Connect a container to a network (none, user, bridge, or one of your own)",
     parse: asText,
   }),
+  "network-alias": texts("Add network-scoped alias for the container"),
   "oom-score-adj": integer("Tune host's OOM preferences (-1000 to 1000)"),
   "pids-limit": integer("Tune container pids limit (set -1 for unlimited)"),
   platform: text("Set platform if server is multi-platform capable"),
   privileged: booleanFlag({ help: "Give extended privileges to this container" }),
+  publish: listFlag({
+    short: "p",
+    help: "Publish a container's port(s) to the host",
+    parse: parsePublish,
+  }),
+  "publish-all": booleanFlag({ short: "P", help: "Publish all exposed ports to random ports" }),
   pull: valueFlag({
     placeholder: "string",
     help: 'Pull image before running ("always", "missing", "never")',
@@ -134,11 +153,11 @@ const supported = {
 const UNSUPPORTED_VALUES =
   `annotation blkio-weight blkio-weight-device cgroup-parent cgroupns cpu-rt-period
   cpu-rt-runtime cpuset-mems detach-keys device device-cgroup-rule device-read-bps device-read-iops
-  device-write-bps device-write-iops expose:  gpus health-cmd health-interval health-retries
-  health-start-interval health-start-period health-timeout ip ip6 ipc isolation label-file link link-local-ip
-  log-driver log-opt mac-address memory-swappiness mount network-alias pid publish:p restart runtime userns uts
+  device-write-bps device-write-iops  gpus health-cmd health-interval health-retries
+  health-start-interval health-start-period health-timeout ip6 ipc isolation label-file link link-local-ip
+  log-driver log-opt memory-swappiness mount pid restart runtime userns uts
   volume:v volume-driver volumes-from`.split(/\s+/);
-const UNSUPPORTED_SWITCHES = ["no-healthcheck", "oom-kill-disable", "publish-all:P"];
+const UNSUPPORTED_SWITCHES = ["no-healthcheck", "oom-kill-disable"];
 
 const unsupported = Object.fromEntries([
   ...UNSUPPORTED_VALUES.map((entry) => unsupportedFlag(entry, "value")),
@@ -157,8 +176,8 @@ export const allRunFlags = { ...unsupported, ...supported };
 export const unsupportedNames: ReadonlySet<string> = new Set(Object.keys(unsupported));
 
 /** @throws Error for another policy, with Docker's words */
-export function checkPullPolicy(policy: string): void {
-  oneOf(
+export function checkPullPolicy(policy: string): (typeof PULL_POLICIES)[number] {
+  return oneOf(
     PULL_POLICIES,
     policy,
     `invalid pull option: '${policy}': must be one of "always", "missing" or "never"`,

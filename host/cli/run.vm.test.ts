@@ -41,7 +41,18 @@ describe("dvm run", () => {
       125,
       /unable to find user nobody2/,
     ],
-    ["an unknown image", ["run", "--rm", "nosuchimage", "x"], 125, /no such image: nosuchimage/],
+    [
+      "an unknown image",
+      ["run", "--rm", "--pull", "never", "nosuchimage", "x"],
+      125,
+      /no such image: nosuchimage/i,
+    ],
+    [
+      "an image that no registry gives",
+      ["run", "--rm", "localhost:1/nosuchimage", "x"],
+      125,
+      /unable to find image localhost:1\/nosuchimage:latest locally(.|\n)*localhost:1/,
+    ],
     ["a folder that is no image", ["run", "--rm", "oci:/etc", "x"], 125, /\/etc/],
   ];
   for (const [what, words, code, message] of failures) {

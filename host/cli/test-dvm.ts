@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { setTimeout } from "node:timers/promises";
 import { enginePaths } from "../engine/paths.ts";
 
@@ -46,16 +47,24 @@ export class TestUser implements Disposable {
     const child = spawn(DVM, words, { env: this.environment });
     child.stdin.on("error", () => {});
     if (input !== null) child.stdin.end(input);
-    const out: Buffer[] = [];
-    const err: Buffer[] = [];
-    child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
-    child.stderr.on("data", (chunk: Buffer) => err.push(chunk));
+    const [out, err] = [collect(child.stdout), collect(child.stderr)];
     const result = once(child, "close").then(([code, signal]) => ({
       code: code ?? signal,
-      out: Buffer.concat(out).toString(),
-      err: Buffer.concat(err).toString(),
+      out: out(),
+      err: err(),
     }));
-    return { child, result, output: () => Buffer.concat(out).toString() };
+    return { child, result, output: out };
+  }
+
+  /** Runs a line of shell, in which "$DVM" is dvm: for redirections that a parent process cannot make. */
+  async shell(line: string): Promise<DvmResult> {
+    const child = spawn("bash", ["-c", line], {
+      env: { ...this.environment, DVM },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const [out, err] = [collect(child.stdout), collect(child.stderr)];
+    const [code, signal] = await once(child, "close");
+    return { code: code ?? signal, out: out(), err: err() };
   }
 
   /** Calls dvm and waits for its end. */
@@ -63,13 +72,21 @@ export class TestUser implements Disposable {
     return this.start(words, input).result;
   }
 
-  /** What containers have left: folders, names, VMM processes. */
+  /** Names in a folder of the data root. */
+  files(folder: string): string[] {
+    const path = join(this.dataRoot, folder);
+    return existsSync(path) ? readdirSync(path) : [];
+  }
+
+  /** What containers have left: folders, names, VMM processes, mounts. */
   leftovers(): string[] {
     const { runRoot } = enginePaths({}, this.dataRoot);
-    const folders = [runRoot, join(this.dataRoot, "containers"), join(this.dataRoot, "names")];
     return [
-      ...folders.flatMap((folder) => (existsSync(folder) ? readdirSync(folder) : [])),
+      ...(existsSync(runRoot) ? readdirSync(runRoot) : []),
+      ...this.files("containers"),
+      ...this.files("names"),
       ...processesWith(this.folder),
+      ...mountsBeneath(this.folder),
     ];
   }
 
@@ -86,6 +103,21 @@ export async function until(what: string, condition: () => boolean): Promise<voi
     if (turns > 1200) throw new Error(`${what} never came`);
     await setTimeout(50);
   }
+}
+
+/** Gathers what a stream brings. @returns what it has brought so far */
+function collect(stream: Readable): () => string {
+  const chunks: Buffer[] = [];
+  stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+  return () => Buffer.concat(chunks).toString();
+}
+
+/** Mount points in a folder. */
+function mountsBeneath(folder: string): string[] {
+  return readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .flatMap((line) => line.split(" ")[4] ?? [])
+    .filter((path) => path.startsWith(`${folder}/`));
 }
 
 /** Commands of the processes that have `text` in an argument. */

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import type { RequestType } from "#protocol";
 import { type AgentClient, connectAgent } from "../agent/agent-client.ts";
 import { DvmError } from "../errors.ts";
+import type { PreparedNetwork } from "../network/prepared-network.ts";
 import type { Extent } from "../rootfs/extent.ts";
 import type { Hypervisor, Machine, MachineConfig, MachineStage } from "../vmm/hypervisor.ts";
 import type { Artifacts } from "./artifacts.ts";
@@ -38,7 +39,7 @@ const DEFAULT_DEADLINES: GuestDeadlines = {
 export function guestDeadlines(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): GuestDeadlines {
-  const seconds = Number(environment["DVM_BOOT_TIMEOUT"]);
+  const seconds = Number(environment.DVM_BOOT_TIMEOUT);
   if (!(seconds > 0)) return DEFAULT_DEADLINES;
   return { ...DEFAULT_DEADLINES, boot: seconds * 1000, hello: seconds * 1000 };
 }
@@ -55,7 +56,11 @@ export interface BootOptions {
   readonly writableDisk: string;
   readonly runDirectory: string;
   readonly hostname: string;
+  /** absent: none */
+  readonly network?: PreparedNetwork;
   readonly deadlines: GuestDeadlines;
+  /** whether the machine outlives this process */
+  readonly detached?: boolean;
   readonly onEvent: EventSink;
   readonly signal: AbortSignal | undefined;
 }
@@ -66,8 +71,8 @@ export interface BootedMachine extends AsyncDisposable {
   readonly agent: AgentClient;
 }
 
-/** Bytes that seed the guest's entropy pool. */
-const ENTROPY_BYTES = 256;
+/** Bytes that seed the guest's entropy pool: as many as its generator's key has (drivers/char/random.c, Linux 6.1). */
+const ENTROPY_BYTES = 32;
 /** Lines of the guest's console that an error shows. */
 const CONSOLE_LINES = 10;
 
@@ -124,6 +129,7 @@ function startMachine(options: BootOptions): Promise<Machine> {
   const { boot } = options.deadlines;
   return hypervisor.start(machineConfig(options), {
     ...signalOf(options),
+    detached: options.detached ?? false,
     ...(boot === undefined ? {} : { deadlines: { boot, agent: boot } }),
     onStage: (stage, milliseconds) =>
       onEvent({ type: "phase-end", container, phase: PHASE_OF_STAGE[stage], milliseconds }),
@@ -156,7 +162,7 @@ function machineConfig(options: BootOptions): MachineConfig {
         source: { kind: "file", path: options.writableDisk, format: "raw" },
       },
     ],
-    networks: [],
+    networks: options.network?.devices ?? [],
     shares: [],
     runDirectory: options.runDirectory,
   };
@@ -168,7 +174,7 @@ async function configureMachine(agent: AgentClient, options: BootOptions): Promi
     clock: String(BigInt(Date.now()) * 1_000_000n),
     entropy: randomBytes(ENTROPY_BYTES).toString("base64"),
     hostname: options.hostname,
-    interfaces: [],
+    interfaces: options.network?.interfaces ?? [],
   });
   await withDeadline(request, {
     what: "configuring the guest",

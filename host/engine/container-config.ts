@@ -1,6 +1,7 @@
 /** What a container is asked to be: the engine's own terms, kept on disk as they are. */
 
 import type { Rlimit } from "#protocol";
+import type { NetworkSettings } from "./networks/network-settings.ts";
 
 /** A tmpfs in the container. */
 export interface TmpfsMount {
@@ -43,6 +44,8 @@ export interface ContainerConfig {
   readonly image: string;
   /** `OS/ARCHITECTURE[/VARIANT]` of the image; absent: this machine's */
   readonly platform?: string;
+  /** when the image's registry is asked; absent: when the image is not here */
+  readonly pull?: "always" | "missing" | "never";
   /** name of the container; absent: one is made up */
   readonly name?: string;
   /** arguments that replace the image's command; empty: the image's own */
@@ -93,6 +96,8 @@ export interface ContainerConfig {
     readonly search: readonly string[];
     readonly options: readonly string[];
   };
-  readonly network: "none";
+  /** `none`, `user`, `bridge`, the name of a network; `default`: the first of them that this user can have */
+  readonly network: string;
+  readonly networking?: NetworkSettings;
   readonly machine: MachineChoice;
 }

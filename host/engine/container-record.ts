@@ -6,7 +6,14 @@ import type { ContainerConfig } from "./container-config.ts";
 /** Version of the file; raised with every change that an older dvm would misread. */
 export const RECORD_VERSION = 1;
 
-export type ContainerStatus = "created" | "running" | "exited";
+export type ContainerStatus =
+  | "created"
+  | "running"
+  | "paused"
+  | "restarting"
+  | "removing"
+  | "exited"
+  | "dead";
 
 /** Where a container is in its life. */
 export interface ContainerState {
@@ -37,4 +44,10 @@ export interface ContainerRecord {
     readonly run: RunConfig;
   };
   readonly state: ContainerState;
+  /** uid of its owner; absent: the one whom the engine runs as */
+  readonly owner?: number;
+  /** restarts by its restart policy since its last start by a user */
+  readonly restartCount?: number;
+  /** whether a user has asked for its last end */
+  readonly stoppedByUser?: boolean;
 }

@@ -1,8 +1,11 @@
 /** What the guest makes of the container around its processes. */
 
 import type { ContainerSpec, Resources } from "#protocol";
+import type { PreparedNetwork } from "../network/prepared-network.ts";
 import type { ContainerConfig, ResourceConfig } from "./container-config.ts";
 import { shortId } from "./container-name.ts";
+import { networkFiles } from "./networks/network-files.ts";
+import { NO_NETWORK } from "./networks/prepare-network.ts";
 
 /** Serials of the machine's disks; the same in every machine, so that a template fits all containers. */
 export const IMAGE_SERIAL = "dvm-image";
@@ -17,7 +20,11 @@ export function containerHostname(id: string, config: ContainerConfig): string {
   return config.hostname ?? shortId(id);
 }
 
-export function containerSpec(id: string, config: ContainerConfig): ContainerSpec {
+export function containerSpec(
+  id: string,
+  config: ContainerConfig,
+  network: PreparedNetwork = NO_NETWORK,
+): ContainerSpec {
   return {
     hostname: containerHostname(id, config),
     domainname: config.domainname ?? "",
@@ -33,12 +40,12 @@ export function containerSpec(id: string, config: ContainerConfig): ContainerSpe
       options,
     })),
     shmSize: config.shmSize || DEFAULT_SHM_SIZE,
-    extraHosts: config.extraHosts,
-    dns: config.dns,
+    ...networkFiles(containerHostname(id, config), config, network),
     sysctls: config.sysctls,
     resources: guestResources(config.resources),
     namespaces: {
-      network: "private",
+      // the machine has no other container to keep apart: its interfaces are the container's
+      network: network.interfaces.length > 0 ? "guest" : "private",
       pid: "private",
       ipc: "private",
       uts: "private",

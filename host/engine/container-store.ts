@@ -15,7 +15,7 @@ import {
 import { join } from "node:path";
 import { makeContainerName, NAME_PATTERN, shortId } from "./container-name.ts";
 import { type ContainerRecord, RECORD_VERSION } from "./container-record.ts";
-import { engineError } from "./errors.ts";
+import { engineError, storageFailure } from "./errors.ts";
 import { makePrivateFolder } from "./paths.ts";
 
 const ID_PATTERN = /^[0-9a-f]{64}$/;
@@ -45,25 +45,47 @@ export class ContainerStore {
   reserve(id: string, wanted: string | undefined): string {
     makePrivateFolder(this.#containers);
     makePrivateFolder(this.#names);
-    mkdirSync(this.folder(id), { mode: 0o700 });
     try {
+      mkdirSync(this.folder(id), { mode: 0o700 });
       return this.#takeName(id, wanted);
     } catch (error) {
       rmSync(this.folder(id), { recursive: true, force: true });
-      throw error;
+      throw storageFailure(error, this.#containers);
     }
   }
 
+  /** Gives the container another name. @throws DvmError `NAME_TAKEN` */
+  rename(id: string, oldName: string, name: string): void {
+    if (!NAME_PATTERN.test(name)) {
+      throw engineError(
+        "CONFIG_INVALID",
+        `invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+      );
+    }
+    this.#takeName(id, name);
+    if (oldName !== name) rmSync(join(this.#names, oldName), { force: true });
+  }
+
+  /** Folders that hold no container: it was being made, or removed, when its engine was killed. */
+  orphans(): string[] {
+    return this.ids().filter((id) => readIfThere(this.#recordPath(id)) === undefined);
+  }
+
   exists(id: string): boolean {
-    return this.#ids().includes(id);
+    return this.ids().includes(id);
   }
 
   /** Writes the record; a reader sees the old one or the new one. */
   write(record: ContainerRecord): void {
     const path = this.#recordPath(record.id);
     const draft = `${path}.new`;
-    writeFileSync(draft, `${JSON.stringify(record)}\n`, { mode: 0o600 });
-    renameSync(draft, path);
+    try {
+      writeFileSync(draft, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+      renameSync(draft, path);
+    } catch (error) {
+      rmSync(draft, { force: true });
+      throw storageFailure(error, this.#containers);
+    }
   }
 
   /** The record, or nothing when there is none. @throws DvmError `STATE_CORRUPT` */
@@ -76,7 +98,7 @@ export class ContainerStore {
   /** All records, newest first; those that cannot be read are left out and handed to `onCorrupt`. */
   list(onCorrupt: (error: unknown) => void = () => {}): ContainerRecord[] {
     const records: ContainerRecord[] = [];
-    for (const id of this.#ids()) {
+    for (const id of this.ids()) {
       try {
         const record = this.read(id);
         if (record !== undefined) records.push(record);
@@ -93,7 +115,7 @@ export class ContainerStore {
    * @throws DvmError `NO_SUCH_CONTAINER`
    */
   resolve(reference: string): string {
-    const ids = this.#ids();
+    const ids = this.ids();
     if (ids.includes(reference)) return reference;
     const named = NAME_PATTERN.test(reference) ? this.#idOfName(reference) : undefined;
     if (named !== undefined) return named;
@@ -144,10 +166,11 @@ export class ContainerStore {
   #idOfName(name: string): string | undefined {
     const id = readIfThere(join(this.#names, name));
     if (id === undefined || !ID_PATTERN.test(id)) return undefined;
-    return this.#ids().includes(id) ? id : undefined;
+    return this.ids().includes(id) ? id : undefined;
   }
 
-  #ids(): string[] {
+  /** Of all containers, those too whose records cannot be read. */
+  ids(): string[] {
     return listFolder(this.#containers).filter((name) => ID_PATTERN.test(name));
   }
 

@@ -1,8 +1,10 @@
 /** The creation of a container, step by step; steps that do not need each other run side by side. */
 
+import { join } from "node:path";
 import type { ContainerConfig } from "./container-config.ts";
 import { type EventSink, inPhase } from "./engine-event.ts";
 import type { EngineParts, PreparedImage } from "./engine-parts.ts";
+import { storageFailure } from "./errors.ts";
 import { commandLine } from "./process-spec.ts";
 
 /** Capacity of the writable layer unless the user says otherwise, in `bytes`; the file is sparse. */
@@ -15,6 +17,8 @@ export interface CreateOptions {
   readonly dataRoot: string;
   /** path of the writable disk to make */
   readonly writableDisk: string;
+  /** whether the image's parts stay in the store for the container until `releaseImage` */
+  readonly keep: boolean;
   readonly onEvent: EventSink;
   readonly signal: AbortSignal | undefined;
 }
@@ -29,15 +33,18 @@ export async function createContainer(options: CreateOptions): Promise<PreparedI
       parts.makeWritableDisk({
         path: options.writableDisk,
         bytes: config.storageSize ?? DEFAULT_STORAGE,
+        journal: !config.autoRemove,
+        templates: join(options.dataRoot, "disk-templates"),
       }),
     ),
     inPhase(onEvent, { container, phase: "image" }, () =>
       parts.prepareImage({
         reference: config.image,
         platform: config.platform,
+        pull: config.pull,
         dataRoot: options.dataRoot,
         container,
-        keep: !config.autoRemove,
+        keep: options.keep,
         onEvent,
         signal,
       }),
@@ -45,7 +52,7 @@ export async function createContainer(options: CreateOptions): Promise<PreparedI
   ]);
   if (image.status === "rejected") {
     signal?.throwIfAborted();
-    throw image.reason;
+    throw storageFailure(image.reason, options.dataRoot);
   }
   try {
     signal?.throwIfAborted();
@@ -54,7 +61,7 @@ export async function createContainer(options: CreateOptions): Promise<PreparedI
     return image.value;
   } catch (error) {
     await image.value[Symbol.asyncDispose]();
-    if (!config.autoRemove) await parts.releaseImage(container, options.dataRoot);
+    if (options.keep) await parts.releaseImage(container, options.dataRoot);
     throw error;
   }
 }

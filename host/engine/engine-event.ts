@@ -6,6 +6,7 @@ export type Phase =
   | "root-disk"
   | "writable-disk"
   | "accelerator"
+  | "network"
   | "vm-spawn"
   | "vm-configure"
   | "vm-boot"

@@ -4,7 +4,7 @@ import type { RunConfig } from "../image/config.ts";
 import type { Extent } from "../rootfs/extent.ts";
 import type { Hypervisor } from "../vmm/hypervisor.ts";
 import type { Artifacts } from "./artifacts.ts";
-import type { MachineChoice } from "./container-config.ts";
+import type { ContainerConfig, MachineChoice } from "./container-config.ts";
 import type { EventSink } from "./engine-event.ts";
 
 /** An image that is ready to be a root; its parts stay in the store until it is disposed of. */
@@ -21,6 +21,8 @@ export interface PrepareImageOptions {
   /** as the user wrote it */
   readonly reference: string;
   readonly platform: string | undefined;
+  /** when its registry is asked; absent: when it is not here */
+  readonly pull?: ContainerConfig["pull"] | undefined;
   readonly dataRoot: string;
   /** id of the container for which it is */
   readonly container: string;
@@ -45,6 +47,10 @@ export interface EngineParts {
   readonly makeWritableDisk: (disk: {
     readonly path: string;
     readonly bytes: number;
+    /** whether it must survive a machine that is killed */
+    readonly journal: boolean;
+    /** folder that keeps what formatting comes to */
+    readonly templates: string;
   }) => Promise<void>;
   readonly openHypervisor: (choice: MachineChoice, dataRoot: string) => Promise<OpenedHypervisor>;
 }

@@ -15,6 +15,7 @@ import { type EventSink, inPhase } from "./engine-event.ts";
 import type { EngineParts, PreparedImage } from "./engine-parts.ts";
 import { engineError } from "./errors.ts";
 import type { ContainerExit, LiveContainer } from "./live-container.ts";
+import { sweepNetworks } from "./networks/sweep-networks.ts";
 import type { EnginePaths } from "./paths.ts";
 import { isOwned, killMachine, RunDirectory, sweepRunRoot } from "./run-directory.ts";
 import { startContainer } from "./start-container.ts";
@@ -78,6 +79,7 @@ export class Engine implements AsyncDisposable {
       parts,
       dataRoot: paths.dataRoot,
       writableDisk: this.#writableDisk(id),
+      keep: !config.autoRemove,
       onEvent: this.#onEvent,
       signal: options.signal,
     });
@@ -277,7 +279,9 @@ export class Engine implements AsyncDisposable {
   /** What an engine that was killed left behind is ended and noted. */
   #recover(): void {
     const { runRoot } = this.#options.paths;
-    for (const id of sweepRunRoot(runRoot)) {
+    const swept = sweepRunRoot(runRoot);
+    if (swept.length > 0) this.#track(sweepNetworks());
+    for (const id of swept) {
       const record = this.#store.list().find((each) => each.id === id);
       if (record === undefined || record.config.autoRemove) this.#store.remove(id);
       else if (record.state.status === "running") this.#store.write(abandoned(record));

@@ -62,13 +62,22 @@ export class LiveContainer {
     const { container, booted, spec, onEvent } = this.#options;
     this.#watch();
     try {
-      await inPhase(onEvent, { container, phase: "container-create" }, () =>
-        this.#ask("making the container", { type: "container.create", container, spec }),
-      );
+      // The agent takes requests in their order: the second is there when the first is done.
+      const creation = this.#ask("making the container", {
+        type: "container.create",
+        container,
+        spec,
+      });
       const process = this.#connect();
-      await inPhase(onEvent, { container, phase: "process-start" }, () =>
-        this.#ask("starting the process", { type: "container.start", container, process }),
-      );
+      const start = this.#ask("starting the process", {
+        type: "container.start",
+        container,
+        process,
+      });
+      // a container that could not be made cannot be started either: the first failure is the one to tell of
+      start.catch(() => {});
+      await inPhase(onEvent, { container, phase: "container-create" }, () => creation);
+      await inPhase(onEvent, { container, phase: "process-start" }, () => start);
     } catch (error) {
       this.#options.signal?.throwIfAborted();
       throw await explainLoss(booted.machine, error);

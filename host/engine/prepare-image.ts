@@ -1,40 +1,32 @@
 /** From what a user calls an image to a root disk: found or loaded, merged, kept for the container. */
 
 import { existsSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { imageError } from "../image/errors.ts";
-import { ImageStore, type StoredImage } from "../image/image-store.ts";
-import { type LoadEvent, loadImage } from "../image/load-image.ts";
-import { parsePlatform } from "../image/platform.ts";
-import {
-  type FileReference,
-  familiarReference,
-  type NamedReference,
-  parseReference,
-} from "../image/reference.ts";
-import { openFileSource } from "../image/source/open-file-source.ts";
-import type { Session } from "../image/store-folder.ts";
+import { type HeldImage, ImageStore } from "../image/image-store.ts";
+import type { LoadEvent } from "../image/load-image.ts";
+import { familiarReference, parseReference } from "../image/reference.ts";
 import { makeRootDisk } from "../rootfs/root-disk.ts";
-import { PROJECT_ROOT } from "./artifacts.ts";
 import { inPhase } from "./engine-event.ts";
 import type { PreparedImage, PrepareImageOptions } from "./engine-parts.ts";
+import { findLocal, loadFile } from "./images/local-image.ts";
 
-/** An image in the store that nobody prunes while it is held. */
-interface HeldImage {
-  readonly image: StoredImage;
-  readonly hold: AsyncDisposable;
-}
+/** Steps that are done sooner than this are not worth a line, in `milliseconds`. */
+const SHORT = 2000;
 
 export async function prepareImage(options: PrepareImageOptions): Promise<PreparedImage> {
   const { container, onEvent, dataRoot } = options;
   const store = await ImageStore.open(join(dataRoot, "images"));
-  const { image, hold } = await findImage(store, options);
+  const image = await findImage(store, options);
   try {
     if (options.keep) await store.lease(container, image);
     options.signal?.throwIfAborted();
     const disk = await inPhase(onEvent, { container, phase: "root-disk" }, () =>
-      makeRootDisk({ layers: image.layers, directory: join(dataRoot, "root-disks") }),
+      makeRootDisk({
+        layers: image.layers,
+        directory: join(dataRoot, "root-disks"),
+        mountPoints: true,
+      }),
     );
     const { name, manifestDigest, config } = image;
     return {
@@ -42,10 +34,10 @@ export async function prepareImage(options: PrepareImageOptions): Promise<Prepar
       manifestDigest,
       run: config.run,
       extents: disk.extents,
-      [Symbol.asyncDispose]: () => hold[Symbol.asyncDispose](),
+      [Symbol.asyncDispose]: () => image[Symbol.asyncDispose](),
     };
   } catch (error) {
-    await hold[Symbol.asyncDispose]();
+    await image[Symbol.asyncDispose]();
     if (options.keep) await store.release(container);
     throw error;
   }
@@ -58,52 +50,28 @@ export async function releaseImage(container: string, dataRoot: string): Promise
   await store.release(container);
 }
 
-/** Local files are read as they are now; a name is looked up in the store, then among the project's own images. */
+/**
+ * Local files are read as they are now. A name is looked up in the store, then among the project's own images, then
+ * in its registry; `always` asks the registry first and `never` not at all.
+ */
 async function findImage(store: ImageStore, options: PrepareImageOptions): Promise<HeldImage> {
+  const { platform, signal, pull = "missing" } = options;
+  const onEvent = progressOf(options);
   const reference = parseReference(options.reference);
-  if (reference.transport !== "registry") return loadFile(store, reference, options);
-  const stored = await store.get(options.reference);
-  if (stored !== undefined) return { image: stored, hold: await holdParts(store, stored) };
-  const own = projectImage(reference);
-  if (own !== undefined) return loadFile(store, own, options);
-  throw imageError("IMAGE_NOT_FOUND", `no such image: ${familiarReference(reference)}`, {
-    hint: "name a local image with oci:DIR or docker-archive:FILE; registries are not supported yet",
-  });
+  const local = { store, platform, onEvent, signal };
+  if (reference.transport !== "registry") return loadFile(reference, local);
+  const found = pull === "always" ? undefined : await findLocal(options.reference, local);
+  if (found !== undefined) return found;
+  if (pull === "never")
+    throw imageError("IMAGE_NOT_FOUND", `No such image: ${familiarReference(reference)}`);
+  const { dataRoot, container } = options;
+  if (pull === "missing") {
+    const text = `unable to find image ${familiarReference(reference)} locally`;
+    options.onEvent({ type: "progress", container, text, passing: false });
+  }
+  const { pullImage } = await import("./images/registry-transfer.ts");
+  return pullImage(reference, { store, dataRoot, platform, onEvent, signal });
 }
-
-async function loadFile(
-  store: ImageStore,
-  reference: FileReference,
-  options: PrepareImageOptions,
-): Promise<HeldImage> {
-  const { platform, signal } = options;
-  await using source = await openFileSource(reference, tmpdir());
-  const loaded = await loadImage(source, {
-    store,
-    onEvent: progressOf(options),
-    ...(platform === undefined ? {} : { platform: parsePlatform(platform) }),
-    ...(signal === undefined ? {} : { signal }),
-  });
-  return { image: loaded, hold: loaded };
-}
-
-/** An image that the project's set-up has made: `busybox` is the layout `build/images/busybox`. */
-function projectImage(reference: NamedReference): FileReference | undefined {
-  const { tag = "latest", digest } = reference;
-  const name = familiarReference({ ...reference, tag: undefined, digest: undefined });
-  if (digest !== undefined || name.includes("/")) return undefined;
-  const path = join(PROJECT_ROOT, "build", "images", name);
-  if (!existsSync(join(path, "index.json"))) return undefined;
-  return { transport: "oci", path, image: tag === "latest" ? undefined : tag };
-}
-
-function holdParts(store: ImageStore, image: StoredImage): Promise<Session> {
-  const { config, imageId, manifestDigest } = image;
-  return store.beginSession([...config.diffIds, imageId, manifestDigest]);
-}
-
-/** Steps that are done sooner than this are not worth a line, in `milliseconds`. */
-const SHORT = 2000;
 
 /** An image of which nothing is new says nothing. */
 function progressOf(options: PrepareImageOptions): (event: LoadEvent) => void {

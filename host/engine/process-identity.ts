@@ -40,7 +40,11 @@ export function findVmmProcesses(path: string): ProcessIdentity[] {
     if (!/^\d+$/.test(name)) continue;
     const pid = Number(name);
     const [program = "", ...args] = (readProcessFile(pid, "cmdline") ?? "").split("\0");
-    if (!/qemu-system|dvm-vmm/.test(program) || !args.some((arg) => arg.includes(path))) continue;
+    if (
+      !/qemu-system|dvm-vmm|\/passt$/.test(program) ||
+      ![program, ...args].some((arg) => arg.includes(path))
+    )
+      continue;
     const identity = identifyProcess(pid);
     if (identity !== undefined) found.push(identity);
   }

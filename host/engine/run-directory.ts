@@ -14,7 +14,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { shortId } from "./container-name.ts";
 import { makePrivateFolder } from "./paths.ts";
 import {
@@ -36,26 +36,43 @@ interface Owner {
   readonly engine: ProcessIdentity;
   /** the process that is the virtual machine */
   readonly vmm?: ProcessIdentity;
+  /** whether the machine outlives the engine, for the next one to take over */
+  readonly lasting?: boolean;
+}
+
+export interface RunDirectoryOptions {
+  /** whether the machine outlives the engine, for the next one to take over */
+  readonly lasting?: boolean;
+  /** whether an earlier engine made it */
+  readonly takenOver?: boolean;
 }
 
 /** A run directory that this process answers for; disposing of it removes it. */
 export class RunDirectory implements Disposable {
   readonly path: string;
-  readonly #owner: Owner;
+  #owner: Owner;
 
-  constructor(runRoot: string, container: string) {
+  constructor(
+    runRoot: string,
+    container: string,
+    { lasting = false, takenOver = false }: RunDirectoryOptions = {},
+  ) {
+    makePrivateFolder(dirname(runRoot));
     makePrivateFolder(runRoot);
     this.path = runDirectoryPath(runRoot, container);
     const engine = identifyProcess(process.pid) ?? { pid: process.pid, startTime: "" };
-    this.#owner = { version: OWNER_VERSION, container, engine };
-    mkdirSync(this.path, { mode: 0o700 });
+    const vmm = takenOver ? readOwner(this.path)?.vmm : undefined;
+    this.#owner = { version: OWNER_VERSION, container, engine, lasting, ...(vmm ? { vmm } : {}) };
+    if (!takenOver) mkdirSync(this.path, { mode: 0o700 });
     this.#write(this.#owner);
   }
 
   /** Notes the machine's process, for whoever has to clean up after this one. */
   noteMachine(pid: number): void {
     const vmm = identifyProcess(pid);
-    if (vmm !== undefined) this.#write({ ...this.#owner, vmm });
+    if (vmm === undefined) return;
+    this.#owner = { ...this.#owner, vmm };
+    this.#write(this.#owner);
   }
 
   [Symbol.dispose](): void {
@@ -77,7 +94,11 @@ export function runDirectoryPath(runRoot: string, container: string): string {
 /** Whether a living process answers for the container. */
 export function isOwned(runRoot: string, container: string): boolean {
   const owner = readOwner(runDirectoryPath(runRoot, container));
-  return owner !== undefined && isAlive(owner.engine);
+  if (owner === undefined) return false;
+  return (
+    isAlive(owner.engine) ||
+    (owner.lasting === true && owner.vmm !== undefined && isAlive(owner.vmm))
+  );
 }
 
 /** Kills the container's machine; whoever answers for it notices. */
@@ -95,7 +116,7 @@ export function sweepRunRoot(runRoot: string): string[] {
   for (const name of listFolder(runRoot)) {
     const path = join(runRoot, name);
     const owner = readOwner(path);
-    if (owner !== undefined && isAlive(owner.engine)) continue;
+    if (owner !== undefined && (owner.lasting === true || isAlive(owner.engine))) continue;
     // a folder without an owner may be one that is being made right now
     if (owner === undefined && isYoung(path)) continue;
     killMachines(path);

@@ -9,6 +9,7 @@ import { type EventSink, inPhase } from "./engine-event.ts";
 import type { EngineParts, PreparedImage } from "./engine-parts.ts";
 import { type ContainerExit, LiveContainer } from "./live-container.ts";
 import { machineShape } from "./machine-shape.ts";
+import { prepareNetwork } from "./networks/prepare-network.ts";
 import { processSpec } from "./process-spec.ts";
 import type { RunDirectory } from "./run-directory.ts";
 
@@ -34,9 +35,28 @@ export interface StartOptions {
 export async function startContainer(options: StartOptions): Promise<LiveContainer> {
   const { record, parts, onEvent, signal } = options;
   const { id: container, config } = record;
-  const { hypervisor, reason } = await inPhase(onEvent, { container, phase: "accelerator" }, () =>
-    parts.openHypervisor(config.machine, options.dataRoot),
-  );
+  await using undo = new AsyncDisposableStack();
+  // neither needs the other, and each waits for processes or files
+  const [opened, prepared] = await Promise.allSettled([
+    inPhase(onEvent, { container, phase: "accelerator" }, () =>
+      parts.openHypervisor(config.machine, options.dataRoot),
+    ),
+    inPhase(onEvent, { container, phase: "network" }, () =>
+      prepareNetwork({
+        container,
+        config,
+        exposedPorts: record.image.run.exposedPorts,
+        dataRoot: options.dataRoot,
+        names: [record.name, containerHostname(container, config)],
+        runDirectory: options.runDirectory.path,
+      }),
+    ),
+  ]);
+  if (prepared.status === "fulfilled") undo.use(prepared.value);
+  if (opened.status === "rejected") throw opened.reason;
+  if (prepared.status === "rejected") throw prepared.reason;
+  const { hypervisor, reason } = opened.value;
+  const network = prepared.value;
   signal?.throwIfAborted();
   const shape = machineShape(config.resources, hypervisor.accelerator);
   const { name: backend, accelerator } = hypervisor;
@@ -49,7 +69,6 @@ export async function startContainer(options: StartOptions): Promise<LiveContain
     ...shape,
   });
 
-  await using undo = new AsyncDisposableStack();
   const booted = undo.use(
     await bootMachine({
       ...options,
@@ -60,13 +79,14 @@ export async function startContainer(options: StartOptions): Promise<LiveContain
       extents: options.image.extents,
       runDirectory: options.runDirectory.path,
       hostname: containerHostname(container, config),
+      network,
     }),
   );
   options.runDirectory.noteMachine(booted.machine.pid);
   const live = new LiveContainer({
     container,
     booted,
-    spec: containerSpec(container, config),
+    spec: containerSpec(container, config, network),
     process: (stdio) =>
       processSpec({
         config,

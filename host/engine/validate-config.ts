@@ -14,6 +14,12 @@ const MIN_CFS = 1000;
 const MAX_CFS = 1_000_000;
 /** Longest name of a host on Linux, in `bytes` (uapi/linux/utsname.h __NEW_UTS_LEN). */
 const MAX_HOSTNAME = 64;
+/** Longest argument or variable of a process, in `bytes` (uapi/linux/binfmts.h MAX_ARG_STRLEN). */
+const MAX_WORD = 128 * 1024;
+/** Most arguments, or variables, that a message to the guest holds; some are the image's. */
+const MAX_WORDS = 16_000;
+/** Most that they may have together, in `bytes`: a message of 1 MiB, and room for the quotes of JSON. */
+const MAX_WORD_BYTES = 900 * 1024;
 /** The smallest disk that ext4 is of use on, in `bytes`. */
 const MIN_STORAGE = 16 * 1024 * 1024;
 
@@ -131,6 +137,28 @@ function validateProcess(config: ContainerConfig): void {
   if (words.some((word) => word.includes("\0"))) {
     throw invalid("a command or environment variable holds a null character");
   }
+  validateExtent(words);
+}
+
+/** As exec refuses them (execve(2), `E2BIG`), and before that the message that takes them to the guest. */
+function validateExtent(words: readonly string[]): void {
+  let total = 0;
+  for (const word of words) {
+    const size = Buffer.byteLength(word) + 1;
+    total += size + 8;
+    if (size > MAX_WORD) {
+      const start = word.slice(0, 32);
+      throw tooLong(`argument or variable ${start}... has ${size - 1} bytes, at most ${MAX_WORD}`);
+    }
+  }
+  if (words.length > MAX_WORDS) throw tooLong(`${words.length} words, at most ${MAX_WORDS}`);
+  if (total > MAX_WORD_BYTES) throw tooLong(`${total} bytes, at most ${MAX_WORD_BYTES}`);
+}
+
+function tooLong(what: string): Error {
+  return engineError("CONFIG_INVALID", `argument list too long: ${what}`, {
+    hint: "hand large data over on standard input (-i), and fewer arguments or variables",
+  });
 }
 
 function validateCapabilities(field: string, names: readonly string[]): void {

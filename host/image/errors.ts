@@ -76,3 +76,10 @@ export const imageError = errorTable<ImageErrorCode>(table);
 export function isImageErrorCode(code: string | undefined): code is ImageErrorCode {
   return code !== undefined && Object.hasOwn(table, code);
 }
+
+/** Gives a full disk its own error; any other passes as it is. */
+export function storeFailure(error: unknown): unknown {
+  if (!(error instanceof Error) || !("code" in error)) return error;
+  if (error.code !== "ENOSPC" && error.code !== "EDQUOT") return error;
+  return imageError("STORE_FULL", "no room left for the image store", { cause: error });
+}

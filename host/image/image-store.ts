@@ -215,6 +215,13 @@ export class ImageStore {
     };
   }
 
+  /** Does something while nobody is at work with an image, keeps one, or can begin to; else nothing. */
+  async whenIdle(act: () => Promise<void>): Promise<void> {
+    using _ = await this.folder.lock();
+    const busy = (await this.#leaseNames()).length + (await this.folder.liveSessions()).length;
+    if (busy === 0) await act();
+  }
+
   async #used(): Promise<ReadonlySet<string>> {
     const used = new Set<string>();
     for (const image of await this.list())

@@ -1,7 +1,7 @@
 /** Brings an image from its source into the store: what is missing is read, layers in parallel. */
 import { parseConfig } from "./config.ts";
 import { type Digest, digestOf } from "./digest.ts";
-import { imageError } from "./errors.ts";
+import { imageError, storeFailure } from "./errors.ts";
 import type { ImageStore, StoredImage } from "./image-store.ts";
 import { LayerPool } from "./layer/layer-pool.ts";
 import { DEFAULT_LAYER_LIMITS, type LayerLimits } from "./layer/limits.ts";
@@ -81,7 +81,7 @@ export async function loadImage(source: ImageSource, options: LoadOptions): Prom
     return { ...image, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };
   } catch (error) {
     await session[Symbol.asyncDispose]();
-    throw error;
+    throw storeFailure(error);
   }
 }
 
@@ -104,7 +104,9 @@ async function loadLayers(
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, ...(context.signal ? [context.signal] : [])]);
   await using pool = new LayerPool();
-  const work = [...blobs].map(async ([diffId, blob]) => {
+  // The longest first: begun last it would be waited for by idle threads.
+  const queue = [...blobs].toSorted(([, a], [, b]) => b.size - a.size);
+  const work = queue.map(async ([diffId, blob]) => {
     try {
       return await loadLayer(diffId, blob, { ...context, signal, pool });
     } catch (error) {

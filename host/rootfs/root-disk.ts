@@ -7,6 +7,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { checkLayers } from "./check-layers.ts";
 import type { Layer } from "./entry.ts";
 import { EROFS_BLKSIZ } from "./erofs/erofs-fs.ts";
 import { writeErofs } from "./erofs/image.ts";
@@ -15,6 +16,7 @@ import { readSuperBlock } from "./erofs/super-block.ts";
 import { rootfsError } from "./errors.ts";
 import type { Extent } from "./extent.ts";
 import { mergeLayers } from "./merge.ts";
+import { addMountPoints } from "./mount-points.ts";
 
 /** Part of every root disk's key: to be raised when the same layers would give other bytes. */
 const WRITER_VERSION = 1;
@@ -46,13 +48,17 @@ export interface RootDisk {
 export async function makeRootDisk(options: {
   readonly layers: readonly Layer[];
   readonly directory: string;
+  /** whether to add what the agent mounts on, see `addMountPoints` */
+  readonly mountPoints?: boolean;
 }): Promise<RootDisk> {
   const existing = await findRootDisk(options);
   if (existing !== undefined) return existing;
   const { layers, directory } = options;
-  checkDataRuns(layers);
-  const digest = diskDigest(layers);
-  const plan = planErofs(mergeLayers(layers));
+  checkLayers(layers);
+  const digest = diskDigest(options);
+  const tree = mergeLayers(layers);
+  if (options.mountPoints === true) addMountPoints(tree);
+  const plan = planErofs(tree);
   const metadataLength = plan.metadataBlocks * EROFS_BLKSIZ;
   const disk = joinDisk({
     layers,
@@ -78,9 +84,10 @@ export async function makeRootDisk(options: {
 export async function findRootDisk(options: {
   readonly layers: readonly LayerData[];
   readonly directory: string;
+  readonly mountPoints?: boolean;
 }): Promise<RootDisk | undefined> {
   const { layers, directory } = options;
-  const digest = diskDigest(layers);
+  const digest = diskDigest(options);
   const path = metadataPath(directory, digest);
   const found = await readMetadataHead(path);
   if (found === undefined) return undefined;
@@ -89,24 +96,13 @@ export async function findRootDisk(options: {
   return blocks === usedBlocks(disk.extents) ? disk : undefined;
 }
 
-/** No file may show what lies beyond its layer's data: a damaged layer index is the store's fault, not the guest's. */
-function checkDataRuns(layers: readonly Layer[]): void {
-  for (const { diffId, dataLength, entries } of layers) {
-    for (const entry of entries) {
-      if (entry.type !== "file") continue;
-      for (const { dataOffset, length } of entry.data) {
-        if (dataOffset >= 0 && dataOffset + length <= dataLength) continue;
-        throw rootfsError(
-          "ROOTFS_BAD_DATA",
-          `run of ${length} bytes at ${dataOffset} lies outside the ${dataLength} bytes of layer ${diffId}`,
-        );
-      }
-    }
-  }
-}
-
-function diskDigest(layers: readonly LayerData[]): string {
-  const hash = createHash("sha256").update(`dvm root disk ${WRITER_VERSION}\n`);
+function diskDigest(options: {
+  readonly layers: readonly LayerData[];
+  readonly mountPoints?: boolean;
+}): string {
+  const { layers, mountPoints = false } = options;
+  const kind = mountPoints ? "root disk with mount points" : "root disk";
+  const hash = createHash("sha256").update(`dvm ${kind} ${WRITER_VERSION}\n`);
   for (const { diffId, dataLength } of layers) hash.update(`${diffId} ${dataLength}\n`);
   return `sha256:${hash.digest("hex")}`;
 }

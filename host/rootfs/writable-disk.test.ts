@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -51,6 +60,40 @@ test("a disk has a journal unless it goes with its VM", async () => {
     [await hasJournal("kept"), await hasJournal("disposable", false)],
     [true, false],
   );
+});
+
+test("a disk made from a template is the one that mkfs made, block for block, and takes no mkfs", async () => {
+  const templates = join(folder, "templates");
+  const made = async (name: string, journal: boolean) => {
+    const path = join(folder, name);
+    await makeWritableDisk({ path, bytes: 64 * 2 ** 20, journal, templates });
+    return path;
+  };
+  const first = await made("first", true);
+  assert.equal((await readdir(templates)).length, 1);
+  const saved = process.env.PATH;
+  process.env.PATH = join(folder, "no-programs");
+  try {
+    const second = await made("second", true);
+    execFileSync("/usr/bin/cmp", [first, second]);
+    assert.ok(statSync(second).blocks * 512 < 2 * 2 ** 20);
+  } finally {
+    process.env.PATH = saved;
+  }
+  const third = await made("third", false);
+  assert.equal((await readdir(templates)).length, 2);
+  execFileSync("e2fsck", ["-f", "-n", third], { env: environment, stdio: "ignore" });
+});
+
+test("a template in pieces is made anew", async () => {
+  const templates = join(folder, "broken-templates");
+  const disk = { bytes: 64 * 2 ** 20, templates };
+  await makeWritableDisk({ ...disk, path: join(folder, "before") });
+  const [name = ""] = await readdir(templates);
+  truncateSync(join(templates, name), statSync(join(templates, name)).size - 4096);
+  const path = join(folder, "after");
+  await makeWritableDisk({ ...disk, path });
+  execFileSync("e2fsck", ["-f", "-n", path], { env: environment, stdio: "ignore" });
 });
 
 test("refuses to overwrite a file", async () => {

@@ -3,6 +3,7 @@
 import { execFile } from "node:child_process";
 import { open, rm } from "node:fs/promises";
 import { promisify } from "node:util";
+import { applyTemplate, saveTemplate, templatePath } from "./disk-template.ts";
 import { rootfsError } from "./errors.ts";
 
 const run = promisify(execFile);
@@ -40,6 +41,11 @@ export async function makeWritableDisk(disk: {
   readonly bytes: number;
   /** whether the disk must survive a VM that is killed; true unless the container goes with its VM */
   readonly journal?: boolean;
+  /**
+   * folder that keeps what mkfs wrote, for further disks of the same kind. They share an UUID, which no guest ever
+   * sees twice.
+   */
+  readonly templates?: string;
 }): Promise<void> {
   if (!Number.isSafeInteger(disk.bytes) || disk.bytes < MIN_DISK || disk.bytes > MAX_DISK) {
     throw rootfsError(
@@ -55,11 +61,40 @@ export async function makeWritableDisk(disk: {
     throw rootfsError("ROOTFS_WRITE_FAILED", `cannot make writable disk ${disk.path}`, { cause });
   }
   try {
-    await format(disk.path, bytes, disk.journal ?? true);
+    await formatOrCopy({ ...disk, bytes });
   } catch (cause) {
     await rm(disk.path, { force: true });
-    throw rootfsError("DISK_FORMAT_FAILED", `mkfs.ext4 cannot format ${disk.path}`, { cause });
+    throw formatFailure(disk.path, cause);
   }
+}
+
+/** A disk that is full is no fault of mkfs.ext4, whether it fails by it or the copy of its work does. */
+function formatFailure(path: string, cause: unknown): Error {
+  const { code, stderr = "" } = cause as NodeJS.ErrnoException & { readonly stderr?: string };
+  const [said = ""] = stderr.trim().split("\n").slice(-1);
+  if (code === "ENOSPC" || code === "EDQUOT" || /no space left/i.test(said)) {
+    const message = `no room left to format ${path}`;
+    return rootfsError("ROOTFS_WRITE_FAILED", message, { cause });
+  }
+  const message = `mkfs.ext4 cannot format ${path}`;
+  return rootfsError("DISK_FORMAT_FAILED", said === "" ? message : `${message}: ${said}`, {
+    cause,
+  });
+}
+
+interface Formatting {
+  readonly path: string;
+  readonly bytes: number;
+  readonly journal?: boolean;
+  readonly templates?: string;
+}
+
+async function formatOrCopy({ path, bytes, journal = true, templates }: Formatting): Promise<void> {
+  const template = templates && templatePath(templates, [FEATURES, JOURNAL_MIB, bytes, journal]);
+  if (template && (await applyTemplate(template, path))) return;
+  await format(path, bytes, journal);
+  // the disk is as good without: the next one is formatted again
+  if (template) await saveTemplate(template, path).catch(() => {});
 }
 
 async function format(path: string, bytes: number, journal: boolean): Promise<void> {

@@ -204,4 +204,8 @@ export const KVM_EXIT_SYSTEM_EVENT = 24;
 export const KVM_EXIT_IO_IN = 0;
 export const KVM_EXIT_IO_OUT = 1;
 
+// Flags of a statistics descriptor: how its values run.
+export const KVM_STATS_TYPE_MASK = 0xf;
+export const KVM_STATS_TYPE_CUMULATIVE = 0;
+
 export const KVM_CPUID_FLAG_SIGNIFCANT_INDEX = 1;

@@ -9,6 +9,9 @@ import { checked } from "./system-error.ts";
 const prctl = foreign<(option: number, a: number, b: number, c: number, d: number) => number>(
   "int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)",
 );
+const signal = foreign<(number: number, action: number) => unknown>(
+  "void *signal(int number, uintptr_t action)",
+);
 // Buffers are read by the kernel during the call only.
 const capset = foreign<(header: Uint8Array, data: Uint8Array) => number>(
   "int capset(void *header, const void *data)",
@@ -25,6 +28,7 @@ const landlock_restrict_self = foreign<(number: number, ruleset: number, flags: 
 const close = foreign<(fd: number) => number>("int close(int fd)");
 
 // linux/prctl.h, linux/capability.h, linux/landlock.h
+const PR_SET_PDEATHSIG = 1;
 const PR_SET_NO_NEW_PRIVS = 38;
 const _LINUX_CAPABILITY_VERSION_3 = 0x20080522;
 const LANDLOCK_CREATE_RULESET_VERSION = 1;
@@ -32,6 +36,24 @@ const LANDLOCK_RULE_PATH_BENEATH = 1;
 
 /** The file accesses that each version of Landlock's interface knows: as many low bits. */
 const LANDLOCK_ACCESS_BITS = [0, 13, 14, 15, 15, 16];
+
+const SIGINT = 2;
+const SIGKILL = 9;
+const SIGTERM = 15;
+const SIG_DFL = 0;
+
+/** This process is killed at the death of the thread that started it, from now on. */
+export function dieWithParent(): void {
+  checked("prctl", "PR_SET_PDEATHSIG", prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
+}
+
+/**
+ * The signals that ask a process to end do so at once from now on. Node's own handlers restore the terminal first,
+ * by system calls that a sandbox need not let through.
+ */
+export function endAtSignals(): void {
+  for (const number of [SIGINT, SIGTERM]) signal(number, SIG_DFL);
+}
 
 /** This thread, and those that it starts, can gain nothing by exec. */
 export function setNoNewPrivileges(): void {

@@ -7,6 +7,7 @@
  * address belongs to a mapping that is never unmapped, so it outlives the call.
  */
 
+import { writeSync } from "node:fs";
 import koffi from "koffi";
 import { foreign } from "./libc.ts";
 import { checked } from "./system-error.ts";
@@ -98,6 +99,15 @@ function memfd(name: string, length: number): number {
   return truncated < 0 ? truncated : fd;
 }
 
+const STDERR = 2;
+/** Lines that a thread logs at most: a guest that makes trouble must not fill the host's disk. */
+const LOG_LINES_LIMIT = 100;
+let logged = 0;
+
+function log(line: string): void {
+  if (logged++ < LOG_LINES_LIMIT) writeSync(STDERR, `${line}\n`);
+}
+
 /** The system calls of this thread; a Worker has its own. */
 export const vmmSystem = {
   ioctl: (fd: number, request: number, argument: number) =>
@@ -128,6 +138,7 @@ export const vmmSystem = {
   close: (fd: number) => result(raw.close(fd)),
   fileSize: (fd: number) => result(raw.lseek(fd, 0, SEEK_END)),
   now: () => performance.now(),
+  log,
   exit: (code: number): never => {
     raw._exit(code);
     throw new Error("_exit returned");

@@ -38,11 +38,14 @@ export async function openHypervisor(request: HypervisorRequest): Promise<Opened
   return { hypervisor: await load(vmm, accelerator, probe), reason };
 }
 
-/** The decision alone, from what was asked for and what was measured. */
+/** The decision alone, from what was asked for and what was measured: our own VMM wherever KVM runs Linux. */
 export function chooseBackend(
   { vmm, accel }: Pick<HypervisorRequest, "vmm" | "accel">,
   { kvm }: Pick<HostProbe, "kvm">,
 ): { readonly vmm: "qemu" | "kvm"; readonly choice: AcceleratorChoice } {
+  if (vmm === "auto" && accel !== "tcg" && kvm.usable) {
+    return { vmm: "kvm", choice: chooseAccelerator("kvm", kvm) };
+  }
   if (vmm !== "kvm") return { vmm: "qemu", choice: chooseAccelerator(accel, kvm) };
   if (accel === "tcg") {
     throw new VmmError("VMM_UNSUPPORTED", "the kvm backend cannot use the accelerator tcg", {

@@ -55,8 +55,10 @@ test("what is asked for is given, unless it is not there", () => {
   );
 });
 
-test("the backend is QEMU unless ours is asked for, which needs KVM", () => {
-  assert.equal(chooseBackend({ vmm: "auto", accel: "auto" }, { kvm: usable }).vmm, "qemu");
+test("the backend is ours wherever KVM runs Linux, and QEMU elsewhere", () => {
+  assert.equal(chooseBackend({ vmm: "auto", accel: "auto" }, { kvm: usable }).vmm, "kvm");
+  assert.equal(chooseBackend({ vmm: "auto", accel: "tcg" }, { kvm: usable }).vmm, "qemu");
+  assert.equal(chooseBackend({ vmm: "auto", accel: "auto" }, { kvm: slow }).vmm, "qemu");
   assert.equal(chooseBackend({ vmm: "kvm", accel: "auto" }, { kvm: usable }).vmm, "kvm");
   assert.throws(() => chooseBackend({ vmm: "kvm", accel: "tcg" }, { kvm: usable }), VmmError);
   assert.throws(() => chooseBackend({ vmm: "kvm", accel: "auto" }, { kvm: absent }), VmmError);

@@ -10,6 +10,7 @@ import { Bench } from "./bench.ts";
 import { LIFE_SCENARIOS } from "./life-scenarios.ts";
 import { REFUSAL_SCENARIOS } from "./refusal-scenarios.ts";
 import { SETTING_SCENARIOS } from "./setting-scenarios.ts";
+import { USER_SCENARIOS } from "./user-scenarios.ts";
 
 declare const engine: Engine;
 
@@ -25,6 +26,7 @@ const bench = new Bench(sys);
 for (const [name, scenario] of Object.entries({
   ...SETTING_SCENARIOS,
   ...LIFE_SCENARIOS,
+  ...USER_SCENARIOS,
   ...REFUSAL_SCENARIOS,
 })) {
   let outcome: { readonly saw?: unknown; readonly threw?: string };

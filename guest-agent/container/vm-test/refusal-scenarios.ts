@@ -76,6 +76,11 @@ export const REFUSAL_SCENARIOS: Scenarios = {
     const before = descriptors();
     bench.run("true", TTY);
     bench.run(["nope"]);
+    const mapped = { namespaces: { ...CONTAINER.namespaces, user: "private" } } as const;
+    const mounts = [{ destination: "/v", type: "disk" as const, source: "upper", options: [] }];
+    bench.run("true", TTY, { ...mapped, rootfs: DISK, mounts });
+    bench.run(["nope"], {}, mapped);
+    thrown(() => bench.create({ ...mapped, resources: { cpusetCpus: "900" } }));
     thrown(() => bench.create({ resources: { cpusetCpus: "900" } }));
     const id = bench.create({ rootfs: DISK });
     const first = bench.start(id, "trap '' TERM INT; sleep 1000 & sleep 1000", { stdio: {} });

@@ -5,6 +5,12 @@ import { CONTAINER, MiB, type Scenarios } from "./bench.ts";
 
 const status = (name: string): string => `grep -E '^(${name}):' /proc/self/status`;
 
+/** Makes nodes of the kernel's log, the machine's console and each disk, and tries to open them. */
+const OPEN_DEVICES = `cd /tmp
+mknod log c 1 11 && mknod console c 5 1 && mknod null c 1 3 || exit 9
+for d in /sys/class/block/vd*; do mknod \${d##*/} b $(tr : ' ' < $d/dev) || exit 9; done
+for d in log console null vd*; do (exec < $d) 2> /dev/null && echo $d opens || echo $d stays shut; done`;
+
 export const SETTING_SCENARIOS: Scenarios = {
   "output and exit code": (bench) => bench.run("echo out; echo err >&2; exit 3"),
   "death by a signal": (bench) =>
@@ -57,6 +63,15 @@ export const SETTING_SCENARIOS: Scenarios = {
     bench.run(
       "ls /dev; for d in null zero full random urandom tty ptmx; do stat -L -c '%n %t:%T %a' /dev/$d; done; for l in fd stdin ptmx core; do readlink /dev/$l; done; head -c 3 /dev/zero | wc -c; stat -c '%a' /dev/shm /dev/pts; df -k /dev/shm | tail -1",
     ),
+  "other devices": (bench) => bench.run(OPEN_DEVICES, { capAdd: ["SYS_ADMIN", "SYS_RAWIO"] }),
+  "other devices, privileged": (bench) =>
+    bench.run(OPEN_DEVICES, { privileged: true }, { privileged: true }),
+  "other devices by exec": (bench) => {
+    const id = bench.create();
+    const first = bench.start(id, "read x", { stdio: { stdin: 0 } });
+    bench.settle(first);
+    return bench.finish(bench.exec(id, "second", OPEN_DEVICES));
+  },
   "mount table": (bench) => bench.run("cat /proc/mounts"),
   "read-only root": (bench) =>
     bench.run(

@@ -1,6 +1,9 @@
-/** The words of dvmd's command line. */
+/**
+ * The words of dvmd's command line, by commander. The client has a parser of its own (`host/cli/parse`): it is
+ * started for every command, and commander takes 10 ms to load and knows no `--init=false`.
+ */
 
-import { parseArgs } from "node:util";
+import { Command, CommanderError } from "commander";
 import { apiError } from "../docker/errors.ts";
 
 export interface DaemonOptions {
@@ -13,51 +16,49 @@ export interface DaemonOptions {
   readonly logFile: string | undefined;
 }
 
-export const DAEMON_HELP = `Usage:  dvmd [OPTIONS]
-
-The daemon of dvm: serves Docker's Engine API on a socket.
-
-Options:
-      --data-root string   Folder of images and containers, in place of the usual one
-  -D, --debug              Log every request
-      --help               Print usage
-  -H, --host string        Socket to serve, as unix://PATH
-      --log-file string    Where to log to, in place of standard error
-      --shared             Let every user of this machine connect; each sees its own containers only
-  -v, --version            Print version information and quit
-`;
-
-/** @returns what to do, or what is only to be printed @throws DvmError `BAD_REQUEST` */
-export function parseDaemonOptions(words: readonly string[]): DaemonOptions | "help" | "version" {
-  const values = parse(words);
-  if (values.help === true) return "help";
-  if (values.version === true) return "version";
+/**
+ * @returns what to do, or a text that is only to be printed
+ * @throws DvmError `BAD_REQUEST` for words that dvmd does not know
+ */
+export function parseDaemonOptions(
+  words: readonly string[],
+  version: string,
+): DaemonOptions | string {
+  const printed: string[] = [];
+  const program = daemonCommand(version).configureOutput({
+    writeOut: (text) => printed.push(text),
+    writeErr: () => {},
+  });
+  try {
+    program.parse(words, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return printed.join("");
+    throw apiError("BAD_REQUEST", error.message.replace(/^error: /, ""));
+  }
+  const values = program.opts<Record<string, string | boolean | undefined>>();
   return {
-    host: values.host,
-    dataRoot: values["data-root"],
+    host: textOf(values.host),
+    dataRoot: textOf(values.dataRoot),
     shared: values.shared === true,
     debug: values.debug === true,
-    logFile: values["log-file"],
+    logFile: textOf(values.logFile),
   };
 }
 
-function parse(words: readonly string[]) {
-  try {
-    const { values } = parseArgs({
-      args: [...words],
-      options: {
-        host: { type: "string", short: "H" },
-        "data-root": { type: "string" },
-        debug: { type: "boolean", short: "D" },
-        shared: { type: "boolean" },
-        "log-file": { type: "string" },
-        help: { type: "boolean" },
-        version: { type: "boolean", short: "v" },
-      },
-    });
-    return values;
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw apiError("BAD_REQUEST", message.charAt(0).toLowerCase() + message.slice(1));
-  }
+function daemonCommand(version: string): Command {
+  return new Command("dvmd")
+    .description("The daemon of dvm: serves Docker's Engine API on a socket.")
+    .version(`dvmd version ${version}`, "-v, --version", "print version information and quit")
+    .option("-H, --host <socket>", "socket to serve, as unix://PATH")
+    .option("--data-root <folder>", "folder of images and containers, in place of the usual one")
+    .option("-D, --debug", "log every request")
+    .option("--log-file <file>", "where to log to, in place of standard error")
+    .option("--shared", "let every user of this machine connect; each sees its own containers only")
+    .allowExcessArguments(false)
+    .exitOverride();
+}
+
+function textOf(value: string | boolean | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
 }

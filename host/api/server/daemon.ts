@@ -2,14 +2,16 @@
 
 import { rmSync } from "node:fs";
 import { dirname } from "node:path";
-import { Engine } from "../../engine/engine.ts";
+import { Daemon } from "../../engine/daemon/daemon.ts";
+import { ImageEngine } from "../../engine/images/image-engine.ts";
 import { makePrivateFolder } from "../../engine/paths.ts";
 import { realParts } from "../../engine/real-parts.ts";
 import { apiRoutes } from "./api-routes.ts";
 import { ApiServer, type ServerLog } from "./api-server.ts";
 import { availableEngine } from "./available-engine.ts";
 import type { DaemonPlaces } from "./daemon-places.ts";
-import { HostedEngine } from "./hosted-engine.ts";
+import { LOCK_NAME } from "./lock-holder.ts";
+import { ServedEngine } from "./served-engine.ts";
 import { clearSocket, lockInstance, openFolder } from "./single-instance.ts";
 
 export interface DaemonLog extends ServerLog {
@@ -37,20 +39,21 @@ export async function openDaemon(options: OpenDaemonOptions): Promise<AsyncDispo
   await using undo = new AsyncDisposableStack();
   makePrivateFolder(places.dataRoot);
   makePrivateFolder(dirname(places.socket));
-  undo.use(lockInstance(`${places.dataRoot}/dvmd.lock`, places.dataRoot));
+  undo.use(lockInstance(`${places.dataRoot}/${LOCK_NAME}`, places.dataRoot));
   undo.use(lockInstance(`${places.socket}.lock`, places.socket));
   clearSocket(places.socket);
-  const engine = undo.use(
-    new HostedEngine({
-      open: (onEvent) => new Engine({ paths: places, parts: realParts, onEvent }),
-      version,
-      dataRoot: places.dataRoot,
+  const daemon = undo.use(
+    await Daemon.open({
+      paths: places,
+      parts: realParts,
       onEvent: (event) => {
         if (event.type === "warning") log.warn(event, "engine");
         else log.debug(event, "engine");
       },
     }),
   );
+  const images = await ImageEngine.open(places.dataRoot);
+  const engine = new ServedEngine({ daemon, images, version, dataRoot: places.dataRoot });
   const server = undo.use(
     new ApiServer({ engine: availableEngine(engine), routes: apiRoutes, version, log }),
   );

@@ -6,13 +6,12 @@ import { pino } from "pino";
 import { PROJECT_ROOT } from "../../engine/artifacts.ts";
 import { DvmError } from "../../errors.ts";
 import { openDaemon } from "./daemon.ts";
-import { DAEMON_HELP, type DaemonOptions, parseDaemonOptions } from "./daemon-options.ts";
+import { type DaemonOptions, parseDaemonOptions } from "./daemon-options.ts";
 import { daemonPlaces } from "./daemon-places.ts";
 
 try {
-  const options = parseDaemonOptions(process.argv.slice(2));
-  if (options === "help") process.stdout.write(DAEMON_HELP);
-  else if (options === "version") process.stdout.write(`dvmd version ${dvmVersion()}\n`);
+  const options = parseDaemonOptions(process.argv.slice(2), dvmVersion());
+  if (typeof options === "string") process.stdout.write(options);
   else await serve(options);
 } catch (error) {
   process.exitCode = error instanceof DvmError ? error.exitCode : 1;

@@ -88,13 +88,22 @@ export function upgradedHijack({ request, socket, headers }: UpgradedConnection)
 async function readRequest(request: IncomingMessage, limit: number): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let length = 0;
-  if (declaredLength(request) > limit) throw tooLarge(limit);
   for await (const piece of request.iterator({ destroyOnReturn: false })) {
     length += piece.length;
-    if (length > limit) throw tooLarge(limit);
+    if (Math.max(length, declaredLength(request)) > limit) {
+      skipRest(request);
+      throw tooLarge(limit);
+    }
     pieces.push(piece);
   }
   return Buffer.concat(pieces);
+}
+
+/** A client that is cut off while it writes does not read the answer: what it writes is taken, but not for ever. */
+function skipRest(request: IncomingMessage): void {
+  request.resume();
+  const timer = setTimeout(() => request.destroy(), LINGER).unref();
+  request.once("close", () => clearTimeout(timer));
 }
 
 async function readFromSocket(
@@ -111,17 +120,25 @@ async function readFromSocket(
 }
 
 async function readExactly(socket: Readable, length: number): Promise<Buffer> {
-  for (;;) {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  const cut = () =>
+    reject(apiError("BAD_REQUEST", "invalid JSON: got EOF while reading request body"));
+  const take = () => {
     const bytes: Buffer | null = socket.read(length);
-    if (bytes?.length === length) return bytes;
+    if (bytes?.length === length) resolve(bytes);
     // at the end of the input `read` gives what there is
-    if (bytes !== null || socket.readableEnded || socket.destroyed) {
-      throw apiError("BAD_REQUEST", "invalid JSON: got EOF while reading request body");
-    }
-    const { promise, resolve } = Promise.withResolvers<void>();
-    for (const event of ["readable", "end", "close"]) socket.once(event, resolve);
-    await promise;
-    for (const event of ["readable", "end", "close"]) socket.off(event, resolve);
+    else if (bytes !== null) cut();
+  };
+  // one listener for all of it: a new one is called at once, whatever is there
+  socket.on("readable", take);
+  socket.once("end", cut);
+  socket.once("close", cut);
+  try {
+    return await promise;
+  } finally {
+    socket.off("readable", take);
+    socket.off("end", cut);
+    socket.off("close", cut);
   }
 }
 

@@ -86,10 +86,7 @@ export class Reply {
       this.#response.destroy();
       return;
     }
-    const status = statusOf(error);
-    // what is left of a body that was refused is not read
-    if (status === 413) this.#response.shouldKeepAlive = false;
-    this.json(status, errorBody(error));
+    this.json(statusOf(error), errorBody(error));
   }
 }
 

@@ -1,10 +1,11 @@
 /** One daemon for a data root, one for a socket: locks that end with their holder, and sockets that outlived theirs. */
 
-import { chmodSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { FileDescriptor } from "../../sys/file-descriptor.ts";
 import { tryLockFile } from "../../sys/file-lock.ts";
 import { apiError } from "../docker/errors.ts";
+import { lockHolder } from "./lock-holder.ts";
 
 /** Takes a lock and notes in its file who has it. @throws DvmError `DAEMON_BUSY` that names who has it */
 export function lockInstance(path: string, what: string): FileDescriptor {
@@ -12,8 +13,8 @@ export function lockInstance(path: string, what: string): FileDescriptor {
   writeFileSync(path, "", { flag: "a", mode: 0o600 });
   const lock = tryLockFile(path);
   if (lock === undefined) {
-    const pid = readFileSync(path, "utf8").trim();
-    const holder = pid === "" ? "another dvmd" : `dvmd with pid ${pid}`;
+    const pid = lockHolder(path);
+    const holder = pid === undefined ? "another dvmd" : `dvmd with pid ${pid}`;
     throw apiError("DAEMON_BUSY", `${holder} serves ${what} already`);
   }
   writeFileSync(path, `${process.pid}\n`);

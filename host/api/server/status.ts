@@ -31,18 +31,29 @@ const CAPITALISED: ReadonlySet<string> = new Set([
   "IMAGE_NOT_FOUND",
 ]);
 
+/** Exit codes of a command that cannot be run: the wish is at fault, not the daemon. */
+const NOT_RUNNABLE: ReadonlySet<number> = new Set([126, 127]);
+
 /** 500 for what nobody foresaw. */
 export function statusOf(error: unknown): number {
-  return error instanceof DvmError ? (STATUSES[error.code] ?? 500) : 500;
+  if (!(error instanceof DvmError)) return 500;
+  return STATUSES[error.code] ?? (NOT_RUNNABLE.has(error.exitCode) ? 400 : 500);
 }
 
-/** Docker's body of a failure. */
-export function errorBody(error: unknown): { readonly message: string } {
+/** Docker's body of a failure is its message; the rest is for our own client. */
+export interface ErrorBody {
+  readonly message: string;
+  readonly code?: string;
+  readonly exitCode?: number;
+  readonly hint?: string;
+}
+
+export function errorBody(error: unknown): ErrorBody {
   const message = error instanceof Error ? error.message : String(error);
   if (!(error instanceof DvmError)) return { message };
-  const hint = error.hint !== undefined && statusOf(error) >= 500 ? ` (${error.hint})` : "";
-  const text = CAPITALISED.has(error.code)
+  const { code, exitCode, hint } = error;
+  const text = CAPITALISED.has(code)
     ? `${message.charAt(0).toUpperCase()}${message.slice(1)}`
     : message;
-  return { message: `${text}${hint}` };
+  return { message: text, code, exitCode, ...(hint === undefined ? {} : { hint }) };
 }

@@ -5,6 +5,8 @@ import { EventEmitter, once } from "node:events";
 import { Readable } from "node:stream";
 import { engineError } from "../../engine/errors.ts";
 import type { RunConfig } from "../../image/config.ts";
+import { imageError } from "../../image/errors.ts";
+import { apiError } from "../docker/errors.ts";
 import type { Attachment, ClientStreams, DaemonEngine, LogRequest } from "./daemon-engine.ts";
 import type {
   Caller,
@@ -94,7 +96,7 @@ export class TestDaemonEngine implements Calls {
 
   async create(config: DaemonContainerConfig, caller: Caller) {
     if (!/^busybox(:latest)?$/.test(config.image)) {
-      throw engineError("CONFIG_INVALID", `no such image: ${config.image}`);
+      throw imageError("IMAGE_NOT_FOUND", `no such image: ${config.image}`);
     }
     const id = randomBytes(32).toString("hex");
     const name = config.name ?? `test_${id.slice(0, 6)}`;
@@ -287,7 +289,7 @@ export class TestDaemonEngine implements Calls {
   async findExec(id: string): Promise<ExecView> {
     const found = this.execs.get(id);
     if (found !== undefined) return found;
-    throw engineError("NO_SUCH_CONTAINER", `no such exec instance: ${id}`);
+    throw apiError("NO_SUCH_EXEC", `no such exec instance: ${id}`);
   }
 
   async startExec(
@@ -335,7 +337,7 @@ export class TestDaemonEngine implements Calls {
 
   async findImage(reference: string): Promise<ImageView> {
     if (/^(?:busybox(?::latest)?|sha256:a1.*)$/.test(reference)) return TEST_IMAGE;
-    throw engineError("NO_SUCH_CONTAINER", `no such image: ${reference}`);
+    throw imageError("IMAGE_NOT_FOUND", `no such image: ${reference}`);
   }
 
   async version() {

@@ -43,8 +43,8 @@ export class TestProcess {
     const line = `${words.join(" ")}\n`;
     if (name === "cat" || name === "sleep") return;
     if (name === "flood") return void this.#flood(Number(words[0]));
-    if (name === "echo") this.#write("stdout", Buffer.from(line));
-    if (name === "warn") this.#write("stderr", Buffer.from(line));
+    if (name === "echo") this.write("stdout", Buffer.from(line));
+    if (name === "warn") this.write("stderr", Buffer.from(line));
     this.exit(name === "exit" ? Number(words[0]) : 0);
   }
 
@@ -59,12 +59,12 @@ export class TestProcess {
 
   #read({ stdin }: ClientStreams): void {
     if (stdin === undefined || this.#command[0] !== "cat") return;
-    stdin.on("data", (bytes: Buffer) => this.#write("stdout", bytes));
+    stdin.on("data", (bytes: Buffer) => this.write("stdout", bytes));
     stdin.once("end", () => this.exit(0));
     stdin.on("error", () => {});
   }
 
-  #write(stream: "stdout" | "stderr", bytes: Buffer): void {
+  write(stream: "stdout" | "stderr", bytes: Buffer): void {
     this.onOutput(stream, bytes);
     for (const client of this.#clients) {
       const sink = this.#terminal ? client.stdout : client[stream];
@@ -92,4 +92,5 @@ async function written(sink: Writable, bytes: Buffer): Promise<void> {
   sink.once("close", resolve);
   sink.write(bytes, () => resolve());
   await promise;
+  sink.off("close", resolve);
 }

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PLAIN_CONFIG } from "../../engine/test-engine.ts";
 import { apiRoutes } from "./api-routes.ts";
 import { ApiServer } from "./api-server.ts";
 import { availableEngine } from "./available-engine.ts";
@@ -13,6 +14,7 @@ import { TestDaemonEngine } from "./test-engine.ts";
 export interface TestServer extends AsyncDisposable {
   readonly engine: TestDaemonEngine;
   readonly path: string;
+  readonly plainConfig: typeof PLAIN_CONFIG;
   /** failures that the server did not foresee */
   readonly failures: unknown[];
   /** who the next connections come from; absent: as the kernel says */
@@ -37,6 +39,7 @@ export async function testServer(): Promise<TestServer> {
   const test: TestServer = {
     engine,
     path,
+    plainConfig: PLAIN_CONFIG,
     failures,
     caller: undefined,
     connect: async () => {

@@ -16,6 +16,8 @@ const flags = {
 
 /** Longest command in the table, in characters. */
 const MAX_COMMAND = 20;
+/** What is shown without --all: containers that have a process. */
+const SHOWN: ReadonlySet<string> = new Set(["running", "paused", "restarting"]);
 const HEADERS = ["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"];
 
 export const ps: Command = {
@@ -26,7 +28,7 @@ export const ps: Command = {
     const { values, args } = parseFlags(flags, words);
     if (args.length > 0) throw cliError("ARGUMENTS", "'dvm ps' accepts no arguments");
     await using engine = await context.openEngine(() => {});
-    const shown = engine.list().filter((record) => values.all || record.state.status === "running");
+    const shown = engine.list().filter(({ state }) => values.all || SHOWN.has(state.status));
     const id = (record: ContainerRecord) =>
       values["no-trunc"] ? record.id : record.id.slice(0, 12);
     const text = values.quiet
@@ -59,14 +61,22 @@ function commandText({ config, image }: ContainerRecord, whole: boolean): string
 function statusText({ state }: ContainerRecord): string {
   const since = (time: string | undefined) =>
     time === undefined ? "" : humanDuration(Date.now() - Date.parse(time));
+  const ago = (words: string, time: string | undefined) =>
+    time === undefined ? words : `${words} ${since(time)} ago`;
   switch (state.status) {
     case "created":
       return "Created";
     case "running":
       return `Up ${since(state.startedAt)}`;
-    case "exited": {
-      const ago = since(state.finishedAt);
-      return `Exited (${state.exitCode ?? 0})${ago === "" ? "" : ` ${ago} ago`}`;
-    }
+    case "paused":
+      return `Up ${since(state.startedAt)} (Paused)`;
+    case "restarting":
+      return ago(`Restarting (${state.exitCode ?? 0})`, state.finishedAt);
+    case "removing":
+      return "Removal In Progress";
+    case "dead":
+      return "Dead";
+    case "exited":
+      return ago(`Exited (${state.exitCode ?? 0})`, state.finishedAt);
   }
 }

@@ -1,8 +1,10 @@
 /** dvm run: create a container, attach to it, start it, wait for its end. */
 
 import { rmSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
 import type { AttachedStreams, ContainerConfig, EngineApi } from "../../api/engine-api.ts";
 import { DvmError } from "../../errors.ts";
+import { printableText } from "../../printable-text.ts";
 import type { CliContext, Command } from "../command.ts";
 import { cliError } from "../errors.ts";
 import { fileError } from "../parse/file-error.ts";
@@ -39,6 +41,9 @@ export const run: Command = {
   },
 };
 
+/** Exit code of a process that SIGKILL ended. */
+const KILLED = 128 + constants.signals.SIGKILL;
+
 interface RunOptions {
   readonly engine: EngineApi;
   readonly config: ContainerConfig;
@@ -70,7 +75,12 @@ async function runContainer(options: RunOptions): Promise<number> {
     const exit = await ended;
     session.ended();
     if (exit.error !== undefined && session.givenUp === undefined) {
-      options.context.stderr.write(`dvm: ${exit.error}\n`);
+      options.context.stderr.write(`dvm: ${printableText(exit.error)}\n`);
+    }
+    if (exit.oomKilled && exit.exitCode === KILLED && session.givenUp === undefined) {
+      options.context.stderr.write(
+        "dvm: the container ran out of memory\n  hint: give it more with --memory\n",
+      );
     }
     return session.givenUp ?? exit.exitCode;
   } catch (error) {

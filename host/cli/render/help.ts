@@ -47,6 +47,30 @@ export function renderMainHelp(
   ].join("\n");
 }
 
+/** Help of a family of commands. */
+export function renderGroupHelp(
+  group: { readonly name: string; readonly summary: string },
+  members: readonly (readonly [string, Pick<Command, "summary">])[],
+  width = 80,
+): string {
+  const longest = Math.max(...members.map(([name]) => name.length));
+  const room = Math.max(width - longest - 5, LEAST_TEXT);
+  return [
+    `Usage:  dvm ${group.name} COMMAND`,
+    "",
+    group.summary,
+    "",
+    "Commands:",
+    ...members.map(
+      ([name, { summary }]) =>
+        `  ${name.padEnd(longest)}   ${wrap(summary, room).join(`\n${" ".repeat(longest + 5)}`)}`,
+    ),
+    "",
+    `Run 'dvm ${group.name} COMMAND --help' for more information on a command.`,
+    "",
+  ].join("\n");
+}
+
 function renderFlags(flags: FlagTable, width: number): string {
   const rows = Object.entries(flags)
     .filter(([, flag]) => flag.hidden !== true)

@@ -1,6 +1,7 @@
 /** The engine's events for the one who waits: progress, and with --verbose the phases with their times. */
 
 import type { EngineEvent } from "../../api/engine-api.ts";
+import { printableText } from "../../printable-text.ts";
 import type { CliContext } from "../command.ts";
 
 export interface ProgressOptions {
@@ -29,7 +30,7 @@ export function progressRenderer({ stderr, verbose, quiet }: ProgressOptions): P
   };
   const line = (text: string) => {
     clear();
-    stderr.write(`dvm: ${text}${raw ? "\r\n" : "\n"}`);
+    stderr.write(`dvm: ${printableText(text)}${raw ? "\r\n" : "\n"}`);
   };
   const progress = (text: string, passing: boolean) => {
     if (quiet) return;
@@ -37,7 +38,9 @@ export function progressRenderer({ stderr, verbose, quiet }: ProgressOptions): P
       if (!passing) line(text);
       return;
     }
-    stderr.write(`\r\u001b[K${text.slice(0, Math.max((stderr.columns ?? 80) - 1, 1))}`);
+    stderr.write(
+      `\r\u001b[K${printableText(text).slice(0, Math.max((stderr.columns ?? 80) - 1, 1))}`,
+    );
     shown = true;
   };
   return {

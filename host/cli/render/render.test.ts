@@ -117,6 +117,11 @@ describe("a table", () => {
   it("pads every column but the last", () => {
     assert.equal(renderTable(["ID", "NAMES"], [["abcdef", "x"]]), "ID       NAMES\nabcdef   x\n");
   });
+
+  it("spells out what a terminal would obey, and keeps a cell in its line", () => {
+    const text = renderTable(["A", "B"], [["\u001b[2Jx\ny", "z"]]);
+    assert.equal(text, "A            B\n\\x1b[2Jx y   z\n");
+  });
 });
 
 describe("an age", () => {

@@ -1,6 +1,7 @@
 /** The client's side of a running container: its signals, its terminal, its progress display. */
 
 import { constants } from "node:os";
+import { getSystemErrorMessage } from "node:util";
 import type { EngineApi, EngineEvent } from "../../api/engine-api.ts";
 import { DvmError } from "../../errors.ts";
 import type { CliContext } from "../command.ts";
@@ -22,6 +23,9 @@ interface Size {
   readonly rows: number;
   readonly columns: number;
 }
+
+/** Exit code when the output's file takes no more: Docker's for a failure of its own. */
+const OUTPUT_FAILED = 125;
 
 export class ContainerSession implements Disposable {
   /** Set once the engine is open. */
@@ -74,10 +78,10 @@ export class ContainerSession implements Disposable {
     const { proxySignals: proxy, terminal: onTerminal } = this.#options;
     this.#watch.containerRuns({ proxy, onTerminal });
     const { stdout } = this.#options.context;
-    const lost = () => this.#outputLost();
+    const lost = (error?: NodeJS.ErrnoException) => this.#outputLost(error);
     stdout.on("error", lost);
     this.#undo.defer(() => stdout.off("error", lost));
-    if (stdout.destroyed) lost();
+    if (stdout.destroyed) lost(stdout.errored ?? undefined);
     if (!this.#options.terminal && this.size === undefined) return;
     const resize = () => this.#resize();
     stdout.on("resize", resize);
@@ -123,15 +127,23 @@ export class ContainerSession implements Disposable {
    * Nobody reads the container's output any more. Docker's client dies of SIGPIPE then and its daemon carries on;
    * here the container is the client's own, and ends with it.
    */
-  #outputLost(): void {
+  #outputLost(error: NodeJS.ErrnoException | undefined): void {
     if (this.givenUp !== undefined) return;
     this.givenUp = 128 + constants.signals.SIGPIPE;
+    const { code, errno } = error ?? {};
+    if (code !== undefined && code !== "EPIPE" && errno !== undefined) {
+      this.givenUp = OUTPUT_FAILED;
+      this.#leaveRawMode();
+      const why = getSystemErrorMessage(errno);
+      this.#options.context.stderr.write(`dvm: cannot write the container's output: ${why}\n`);
+    }
     this.engine?.destroy(this.container).catch(() => {});
   }
 
   #giveUp(exitCode: number): void {
     if (this.givenUp !== undefined) this.#end(exitCode);
     this.givenUp = exitCode;
+    this.#leaveRawMode();
     this.#options.context.stderr.write("dvm: forcefully ending the container\n");
     this.engine?.destroy(this.container).catch(() => {});
   }

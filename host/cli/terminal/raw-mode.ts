@@ -1,5 +1,6 @@
-/** The user's terminal in raw mode: every key goes to the container. */
+/** The user's terminal in raw mode: every key goes to the container, every byte of its output to the terminal. */
 
+import { spawnSync } from "node:child_process";
 import type { CliContext } from "../command.ts";
 
 /**
@@ -7,11 +8,18 @@ import type { CliContext } from "../command.ts";
  * however it comes about, short of SIGKILL.
  */
 export function enterRawMode(stdin: CliContext["stdin"]): Disposable {
-  const set = (mode: boolean) => stdin.setRawMode?.(mode);
-  const restore = () => set(false);
-  // a process that was stopped comes back to a terminal that its shell has changed
-  const again = () => set(true);
-  set(true);
+  const set = () => {
+    stdin.setRawMode?.(true);
+    endOutputProcessing(stdin.fd);
+  };
+  const restore = () => stdin.setRawMode?.(false);
+  // a process that was stopped comes back to a terminal that its shell has changed; a mode that Node takes to be
+  // set already is not set again
+  const again = () => {
+    restore();
+    set();
+  };
+  set();
   process.on("exit", restore);
   process.on("SIGCONT", again);
   return {
@@ -21,4 +29,12 @@ export function enterRawMode(stdin: CliContext["stdin"]): Disposable {
       restore();
     },
   };
+}
+
+/**
+ * Node's raw mode still puts a carriage return before each line feed (libuv uv_tty_set_mode sets ONLCR), which the
+ * guest's terminal does already where its programs want it; those that move the cursor by a line feed do not.
+ */
+function endOutputProcessing(fd: number | undefined): void {
+  if (fd !== undefined) spawnSync("stty", ["-opost"], { stdio: [fd, "ignore", "ignore"] });
 }

@@ -72,6 +72,8 @@ async function* followedLines(
       }
       const next = nextFile(source.path, at?.fd);
       if (next !== undefined) {
+        // what came between the last look and the rotation
+        if (at !== undefined) yield* linesFrom(at.fd, at.start).lines;
         if (own !== undefined) closeSync(own);
         own = next;
         at = { fd: next, start: 0 };

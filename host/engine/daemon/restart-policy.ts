@@ -1,6 +1,7 @@
 /** Whether and when a container that ended is started again (moby restartmanager). */
 
-import type { RestartPolicy } from "./model.ts";
+import type { ContainerRecord } from "../container-record.ts";
+import type { DaemonContainerConfig, RestartPolicy } from "./model.ts";
 
 /** Between the end and the first restart, in `milliseconds`; it doubles with each that follows. */
 const FIRST_DELAY = 100;
@@ -15,6 +16,17 @@ export interface EndedRun {
   readonly restartCount: number;
   /** whether a user asked for the end */
   readonly stoppedByUser: boolean;
+}
+
+/** The last run of a container. */
+export function endedRun({
+  config,
+  state,
+  restartCount = 0,
+  stoppedByUser = false,
+}: ContainerRecord): EndedRun {
+  const { restartPolicy: policy }: DaemonContainerConfig = config;
+  return { policy, exitCode: state.exitCode ?? 0, restartCount, stoppedByUser };
 }
 
 export function isToRestart({ policy, exitCode, restartCount, stoppedByUser }: EndedRun): boolean {

@@ -50,7 +50,7 @@ export async function importTar(
       history: [{ created, comment: message }],
     }),
   );
-  return loadImage(
+  return await loadImage(
     {
       name: `import for ${formatPlatform(platform)}`,
       resolve: () =>
@@ -72,7 +72,8 @@ export async function importTar(
   );
 }
 
-async function spool(
+/** Writes an unpacked tar to a file. */
+export async function spool(
   input: AsyncIterable<Uint8Array>,
   path: string,
   signal: AbortSignal | undefined,

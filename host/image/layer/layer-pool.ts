@@ -13,7 +13,7 @@ const INLINE_BYTES = 2 * 1024 * 1024;
 /** Bytes of a stream that may be under way to a thread. */
 const CREDIT_BYTES = 1024 * 1024;
 /** Young generation of a thread, in `MiB`: little that a layer is read with lives long, and the default is a multiple. */
-const YOUNG_GENERATION = 4;
+const YOUNG_GENERATION = 2;
 
 export interface PoolJob {
   readonly input: BlobInput;

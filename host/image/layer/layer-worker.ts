@@ -1,7 +1,7 @@
 /** The thread that reads layers, one at a time, for LayerPool. */
 import { parentPort } from "node:worker_threads";
 import { DvmError } from "../../errors.ts";
-import { imageError } from "../errors.ts";
+import { imageError, storeFailure } from "../errors.ts";
 import { blobChunks } from "./blob-input.ts";
 import { freeing } from "./free-memory.ts";
 import type { FromWorker, LayerJob, ToWorker } from "./layer-job.ts";
@@ -31,7 +31,8 @@ async function work(job: LayerJob): Promise<void> {
       onProgress: (bytes) => send({ kind: "progress", bytes }),
     });
     send({ kind: "done", summary });
-  } catch (error) {
+  } catch (cause) {
+    const error = storeFailure(cause);
     const message = error instanceof Error ? error.message : String(error);
     const code = error instanceof DvmError ? error.code : undefined;
     send({ kind: "failed", code, message });

@@ -3,7 +3,7 @@ import { excerpt } from "../digest.ts";
 import { imageError } from "../errors.ts";
 import { optionalString, parseJsonObject } from "../json.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
-import type { Credentials } from "./docker-config.ts";
+import type { Credentials } from "./credentials.ts";
 import type { HttpClient } from "./http-client.ts";
 import { statusError } from "./registry-error.ts";
 import { mayBePlain, type RegistrySettings } from "./registry-settings.ts";

@@ -81,6 +81,10 @@ async function bytesToSkip(
   { client, digest, from }: { client: RegistryClient; digest: Digest; from: number },
 ): Promise<number> {
   if (response.status === 200) return from;
+  if (response.status === 416) {
+    await response.discard();
+    throw imageError("DIGEST_MISMATCH", `${client.where}: blob ${digest} ends after ${from} bytes`);
+  }
   if (response.status !== 206 || from === 0) throw await client.refusal(response, `blob ${digest}`);
   const range = /^bytes ([0-9]+)-/.exec(response.header("content-range") ?? "");
   if (range !== null && Number(range[1]) === from) return 0;

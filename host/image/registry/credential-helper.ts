@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { excerpt } from "../digest.ts";
 import { imageError } from "../errors.ts";
 import { parseJsonObject, requiredString } from "../json.ts";
-import type { Credentials } from "./docker-config.ts";
+import type { Credentials } from "./credentials.ts";
 
 /** Longest run of a helper, which may ask its user something, in `milliseconds`. */
 const TIMEOUT = 60_000;

@@ -5,13 +5,7 @@ import { imageError } from "../errors.ts";
 import { asObject, type JsonObject, optionalString, parseJsonObject } from "../json.ts";
 import { readIfThere, replaceFile } from "../store-folder.ts";
 import { askHelper, eraseWithHelper, storeWithHelper } from "./credential-helper.ts";
-
-export interface Credentials {
-  readonly username?: string;
-  readonly password?: string;
-  /** refresh token that a token server takes in place of a password */
-  readonly identityToken?: string;
-}
+import type { Credentials } from "./credentials.ts";
 
 /** The key under which Docker keeps the credentials of `docker.io`. */
 export const DOCKER_HUB_KEY = "https://index.docker.io/v1/";

@@ -1,6 +1,7 @@
 /** Logs in to a registry: nothing is kept before the registry has taken it. */
 import { imageError } from "../errors.ts";
-import { type Credentials, eraseCredentials, storeCredentials } from "./docker-config.ts";
+import type { Credentials } from "./credentials.ts";
+import { eraseCredentials, storeCredentials } from "./docker-config.ts";
 import { statusError } from "./registry-error.ts";
 import type { RegistrySession } from "./registry-session.ts";
 

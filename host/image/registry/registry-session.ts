@@ -2,8 +2,9 @@
 import type { Dispatcher } from "undici";
 import type { NamedReference } from "../reference.ts";
 import { Authorizer } from "./authorizer.ts";
+import type { Credentials } from "./credentials.ts";
 import { Dispatchers } from "./dispatchers.ts";
-import { type Credentials, findCredentials } from "./docker-config.ts";
+import { findCredentials } from "./docker-config.ts";
 import { type Endpoint, endpointsOf, originOf } from "./endpoint.ts";
 import { HttpClient } from "./http-client.ts";
 import { RegistryClient } from "./registry-client.ts";

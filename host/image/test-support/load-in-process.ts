@@ -2,13 +2,18 @@
 import { ImageStore } from "../image-store.ts";
 import { loadImage } from "../load-image.ts";
 import { parseReference } from "../reference.ts";
+import { openRegistrySource } from "../registry/registry-source.ts";
 import { openFileSource } from "../source/open-file-source.ts";
+import { testSession } from "./registry-world.ts";
 
 const [text = "", root = "", stop] = process.argv.slice(2);
 const reference = parseReference(text);
-if (reference.transport === "registry") throw new Error("not a reference to files");
 const store = await ImageStore.open(root);
-await using source = await openFileSource(reference, store.folder.path("tmp"));
+await using session = testSession();
+await using source =
+  reference.transport === "registry"
+    ? openRegistrySource(reference, session)
+    : await openFileSource(reference, store.folder.path("tmp"));
 await using image = await loadImage(source, {
   store,
   onEvent: (event) => {

@@ -14,8 +14,6 @@ const SERIAL_LINE_STATUS_PORT = 0x3fd;
 const SERIAL_TRANSMITTER_EMPTY = 0x60;
 
 export class Bus {
-  /** exits served by this vCPU */
-  exits = 0;
   readonly #virtio: readonly VirtioRegisters[];
   readonly #serial: (byte: number) => void;
 

@@ -3,12 +3,15 @@
 import type { Disk } from "../devices/block/disk.ts";
 import { ExtentDisk } from "../devices/block/extent-disk.ts";
 import { RawDisk } from "../devices/block/raw-disk.ts";
+import { StreamLink } from "../devices/net/stream-link.ts";
+import { TapLink } from "../devices/net/tap-link.ts";
 import { VirtioBalloon } from "../devices/virtio/balloon.ts";
 import { VirtioBlock } from "../devices/virtio/block.ts";
 import { VirtioConsole } from "../devices/virtio/console.ts";
 import { ConsoleLogPort } from "../devices/virtio/console-log.ts";
 import { ConsoleSocketPort } from "../devices/virtio/console-socket.ts";
 import type { VirtioDevice } from "../devices/virtio/device.ts";
+import { VirtioNet } from "../devices/virtio/net.ts";
 import { VIRTIO_MMIO_QUEUE_NOTIFY } from "../devices/virtio/registers.ts";
 import { VirtioRng } from "../devices/virtio/rng.ts";
 import { VirtioTransport } from "../devices/virtio/transport.ts";
@@ -26,6 +29,7 @@ import { KvmError } from "./errors.ts";
 import { EventDescriptor } from "./event-descriptor.ts";
 import { EventLoop } from "./event-loop.ts";
 import { Mailbox } from "./mailbox.ts";
+import { ExitCounters, serveStatistics } from "./statistics.ts";
 import type { System } from "./system.ts";
 import { createVcpu, type Vcpu } from "./vcpu.ts";
 import { Vm } from "./vm.ts";
@@ -40,6 +44,8 @@ export interface VcpuTask {
   readonly kicks: readonly number[];
   /** console log, for the debug serial port */
   readonly console: number;
+  /** see `ExitCounters` */
+  readonly exits: SharedArrayBuffer;
   readonly mailbox: SharedArrayBuffer;
   /** descriptor that tells the device thread of the mailbox */
   readonly control: number;
@@ -59,6 +65,7 @@ export interface Machine {
  */
 export function createMachine(system: System, config: VmmConfig, onGuestOpen: () => void): Machine {
   if (config.vcpus > MP_TABLE_VCPUS_LIMIT) throw new KvmError(`${config.vcpus} vCPUs`);
+  const began = system.now();
   const vm = new Vm(system, config.fds.kvm);
   const memory = createGuestMemory(system, memoryRanges(config.memoryMiB));
   vm.setMemory(memory);
@@ -76,6 +83,7 @@ export function createMachine(system: System, config: VmmConfig, onGuestOpen: ()
   });
 
   const mailbox = new Mailbox();
+  const counters = new ExitCounters(config.vcpus);
   const control = new EventDescriptor(system);
   loop.watch(control.fd, () => loop.stop()).events = 1;
   const tasks = Array.from({ length: config.vcpus }, (_, id) => ({
@@ -83,9 +91,12 @@ export function createMachine(system: System, config: VmmConfig, onGuestOpen: ()
     blocks: slots.map(({ transport }) => transport.block.shared),
     kicks: slots.map(({ kick }) => kick),
     console: config.fds.console,
+    exits: counters.shared,
     mailbox: mailbox.shared,
     control: control.fd,
   }));
+  const vcpus = tasks.map(({ vcpu }) => vcpu.fd);
+  serveStatistics(system, { loop, began, listener: config.fds.control, counters, vcpus });
   return { tasks, serve: () => serve(loop, mailbox) };
 }
 
@@ -99,7 +110,11 @@ function createDevices(system: System, config: VmmConfig, onGuestOpen: () => voi
     ({ serial, limits, ...rest }) =>
       new VirtioBlock(system, { serial, limits, disk: openDisk(system, rest) }),
   );
-  return [console, new VirtioRng(system), new VirtioBalloon(system), ...disks];
+  const cards = config.networks.map(
+    ({ mac, kind, fd }) =>
+      new VirtioNet(kind === "tap" ? new TapLink(system, fd) : new StreamLink(system, fd), mac),
+  );
+  return [console, new VirtioRng(system), new VirtioBalloon(system), ...disks, ...cards];
 }
 
 function openDisk(
@@ -107,7 +122,6 @@ function openDisk(
   { source, readOnly }: Pick<VmmDisk, "source" | "readOnly">,
 ): Disk {
   if (source.kind === "extents") return new ExtentDisk(system, source.extents);
-  if (source.kind === "qcow2") throw new KvmError("qcow2");
   const disk = new RawDisk(system, source.fd);
   return readOnly ? { length: disk.length, read: (offset, data) => disk.read(offset, data) } : disk;
 }
@@ -145,7 +159,7 @@ function plug(
     loop,
     kick,
     interrupt,
-    onBroken: () => {},
+    onBroken: system.log,
   });
   return {
     transport,

@@ -45,6 +45,8 @@ export interface System {
   fileSize(fd: number): number;
   /** monotonic time, in `milliseconds` */
   now(): number;
+  /** Tells whoever looks after this VMM, in one line; a flood of lines is cut off. */
+  log(line: string): void;
   /** Ends the process, all its threads, at once. */
   exit(code: number): never;
 }
@@ -65,6 +67,19 @@ export class SystemCallError extends Error {
 export function check(call: string, result: number): number {
   if (result < 0) throw new SystemCallError(call, -result);
   return result;
+}
+
+/** An ioctl(2) that is not to fail: one that a signal has interrupted, one of the JavaScript engine's, is made again. */
+export function control(
+  system: Pick<System, "ioctl">,
+  fd: number,
+  { name, request }: { readonly name: string; readonly request: number },
+  argument: number,
+): number {
+  for (;;) {
+    const result = system.ioctl(fd, request, argument);
+    if (result !== -EINTR) return check(name, result);
+  }
 }
 
 export const EINTR = 4;

@@ -211,6 +211,8 @@ export class TestSystem implements System {
     return this.time;
   }
 
+  log(): void {}
+
   exit(): never {
     throw new Error("exit");
   }

@@ -5,6 +5,7 @@ import { Bus } from "./bus.ts";
 import { EventDescriptor } from "./event-descriptor.ts";
 import type { VcpuTask } from "./machine.ts";
 import { Mailbox } from "./mailbox.ts";
+import { ExitCounters } from "./statistics.ts";
 import type { System } from "./system.ts";
 import { runVcpu, type VcpuEnd } from "./vcpu.ts";
 
@@ -20,8 +21,10 @@ export function runVcpuTask(system: System, task: VcpuTask, run: ArrayBuffer): v
     return new VirtioRegisters(new RegisterBlock(shared), () => kick.signal());
   });
   const bus = new Bus(registers, serial);
-  const end = runSafely(() => runVcpu(system, task.vcpu.fd, run, bus));
-  new Mailbox(task.mailbox).post(JSON.stringify({ ...end, exits: bus.exits }));
+  const counters = new ExitCounters(task.exits);
+  const onExit = (): void => counters.count(task.vcpu.id);
+  const end = runSafely(() => runVcpu(system, task.vcpu.fd, { run, bus, onExit }));
+  new Mailbox(task.mailbox).post(JSON.stringify(end));
   new EventDescriptor(system, task.control).signal();
 }
 

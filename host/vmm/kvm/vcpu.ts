@@ -30,7 +30,7 @@ import {
 import { type CpuidEntry, filterCpuid } from "../x86_64/cpuid.ts";
 import { setEntryRegs, setEntrySregs } from "../x86_64/registers.ts";
 import type { Bus } from "./bus.ts";
-import { check, EAGAIN, EINTR, type HostAddress, type Mapping, type System } from "./system.ts";
+import { control, EAGAIN, EINTR, type HostAddress, type Mapping, type System } from "./system.ts";
 import type { Vm } from "./vm.ts";
 
 /** Room for the CPUID leaves of any host; KVM itself has a limit of 256 since Linux 5.13. */
@@ -60,9 +60,9 @@ export interface VcpuOptions {
 /** Creates a vCPU and puts it where PVH starts. */
 export function createVcpu(system: System, vm: Vm, options: VcpuOptions): Vcpu {
   const { id, entry } = options;
-  const fd = check("KVM_CREATE_VCPU", system.ioctl(vm.fd, KVM_CREATE_VCPU, id));
-  const size = system.ioctl(vm.kvmFd, KVM_GET_VCPU_MMAP_SIZE, 0);
-  const runLength = check("KVM_GET_VCPU_MMAP_SIZE", size);
+  const fd = control(system, vm.fd, { name: "KVM_CREATE_VCPU", request: KVM_CREATE_VCPU }, id);
+  const mapSize = { name: "KVM_GET_VCPU_MMAP_SIZE", request: KVM_GET_VCPU_MMAP_SIZE };
+  const runLength = control(system, vm.kvmFd, mapSize, 0);
   const run = system.map(runLength, { fd, shared: true });
   const argument = system.map(kvm_cpuid2.size + CPUID_ENTRIES_LIMIT * kvm_cpuid_entry2.size);
   setCpuid(system, { vm, fd, argument, options });
@@ -77,9 +77,11 @@ function setCpuid(
 ): void {
   const view = new DataView(argument.bytes);
   view.setUint32(kvm_cpuid2.nent, CPUID_ENTRIES_LIMIT, true);
-  check(
-    "KVM_GET_SUPPORTED_CPUID",
-    system.ioctl(vm.kvmFd, KVM_GET_SUPPORTED_CPUID, argument.address),
+  control(
+    system,
+    vm.kvmFd,
+    { name: "KVM_GET_SUPPORTED_CPUID", request: KVM_GET_SUPPORTED_CPUID },
+    argument.address,
   );
   const supported = Array.from({ length: view.getUint32(kvm_cpuid2.nent, true) }, (_, index) =>
     readCpuidEntry(view, kvm_cpuid2.entries + index * kvm_cpuid_entry2.size),
@@ -90,7 +92,7 @@ function setCpuid(
   for (const [index, entry] of entries.entries()) {
     writeCpuidEntry(view, kvm_cpuid2.entries + index * kvm_cpuid_entry2.size, entry);
   }
-  check("KVM_SET_CPUID2", system.ioctl(fd, KVM_SET_CPUID2, argument.address));
+  control(system, fd, { name: "KVM_SET_CPUID2", request: KVM_SET_CPUID2 }, argument.address);
 }
 
 const CPUID_FIELDS = ["function", "index", "flags", "eax", "ebx", "ecx", "edx"] as const;
@@ -120,7 +122,7 @@ function setMsrs(system: System, fd: number, argument: Mapping): void {
   view.setBigUint64(at, 0n, true);
   view.setUint32(at + kvm_msr_entry.index, MSR_IA32_MISC_ENABLE, true);
   view.setBigUint64(at + kvm_msr_entry.data, BigInt(MISC_ENABLE_FAST_STRING), true);
-  check("KVM_SET_MSRS", system.ioctl(fd, KVM_SET_MSRS, argument.address));
+  control(system, fd, { name: "KVM_SET_MSRS", request: KVM_SET_MSRS }, argument.address);
 }
 
 function setRegisters(
@@ -128,12 +130,12 @@ function setRegisters(
   { fd, argument, entry }: { fd: number; argument: Mapping; entry: number },
 ): void {
   const { address, bytes } = argument;
-  check("KVM_GET_SREGS", system.ioctl(fd, KVM_GET_SREGS, address));
+  control(system, fd, { name: "KVM_GET_SREGS", request: KVM_GET_SREGS }, address);
   setEntrySregs(new DataView(bytes, 0, kvm_sregs.size));
-  check("KVM_SET_SREGS", system.ioctl(fd, KVM_SET_SREGS, address));
+  control(system, fd, { name: "KVM_SET_SREGS", request: KVM_SET_SREGS }, address);
   new Uint8Array(bytes).fill(0, 0, kvm_regs.size);
   setEntryRegs(new DataView(bytes, 0, kvm_regs.size), entry);
-  check("KVM_SET_REGS", system.ioctl(fd, KVM_SET_REGS, address));
+  control(system, fd, { name: "KVM_SET_REGS", request: KVM_SET_REGS }, address);
 }
 
 /** Why a vCPU stopped for good. */
@@ -146,9 +148,17 @@ export type VcpuEnd =
  * Runs a vCPU until it ends. Every exit is served in this thread and before the next KVM_RUN; data paths
  * do not come by here (ioeventfd, irqfd).
  *
- * @param run the struct kvm_run, shared with the kernel, which writes it only inside KVM_RUN
+ * `run` is the struct kvm_run, shared with the kernel, which writes it only inside KVM_RUN.
  */
-export function runVcpu(system: System, fd: number, run: ArrayBuffer, bus: Bus): VcpuEnd {
+export function runVcpu(
+  system: System,
+  fd: number,
+  {
+    run,
+    bus,
+    onExit,
+  }: { readonly run: ArrayBuffer; readonly bus: Bus; readonly onExit: () => void },
+): VcpuEnd {
   const view = new DataView(run);
   for (;;) {
     const result = system.ioctl(fd, KVM_RUN, 0);
@@ -156,7 +166,7 @@ export function runVcpu(system: System, fd: number, run: ArrayBuffer, bus: Bus):
       return failure(`KVM_RUN failed with errno ${-result}`);
     }
     if (result < 0) continue;
-    bus.exits++;
+    onExit();
     const reason = view.getUint32(kvm_run.exit_reason, true);
     switch (reason) {
       case KVM_EXIT_MMIO:

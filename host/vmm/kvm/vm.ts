@@ -24,7 +24,7 @@ import {
 import type { GuestAddress, GuestMemory } from "../memory/guest-memory.ts";
 import { IDENTITY_MAP_ADDRESS, TSS_ADDRESS } from "../x86_64/layout.ts";
 import { KvmError } from "./errors.ts";
-import { check, type System } from "./system.ts";
+import { control, type System } from "./system.ts";
 
 const REQUIRED = {
   KVM_CAP_IRQCHIP,
@@ -60,7 +60,7 @@ export class Vm {
         throw new KvmError(`this KVM lacks ${name}`);
       }
     }
-    this.fd = check("KVM_CREATE_VM", system.ioctl(kvmFd, KVM_CREATE_VM, 0));
+    this.fd = control(system, kvmFd, { name: "KVM_CREATE_VM", request: KVM_CREATE_VM }, 0);
     this.#call("KVM_SET_TSS_ADDR", KVM_SET_TSS_ADDR, TSS_ADDRESS);
     this.#set("KVM_SET_IDENTITY_MAP_ADDR", KVM_SET_IDENTITY_MAP_ADDR, (view) => {
       view.setBigUint64(0, BigInt(IDENTITY_MAP_ADDRESS), true);
@@ -110,6 +110,6 @@ export class Vm {
   }
 
   #call(name: string, request: number, argument: number): void {
-    check(name, this.#system.ioctl(this.fd, request, argument));
+    control(this.#system, this.fd, { name, request }, argument);
   }
 }

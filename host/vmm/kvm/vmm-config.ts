@@ -20,9 +20,7 @@ export interface VmmDisk {
   readonly limits?: DiskLimits;
   readonly source:
     | { readonly kind: "extents"; readonly extents: readonly FileExtent[] }
-    | { readonly kind: "raw"; readonly fd: number }
-    /** `backing` is the raw file under the overlay, if it has one */
-    | { readonly kind: "qcow2"; readonly fd: number; readonly backing?: number };
+    | { readonly kind: "raw"; readonly fd: number };
 }
 
 export interface VmmNetwork {
@@ -44,6 +42,10 @@ export interface VmmConfig {
   /** guest memory, in `MiB` */
   readonly memoryMiB: number;
   readonly vcpus: number;
+  /** whether the VMM outlives the process that started it */
+  readonly detached: boolean;
+  /** id of that process */
+  readonly parent: number;
   /** kernel command line, before the words that the VMM adds for its devices */
   readonly commandLine: string;
   readonly disks: readonly VmmDisk[];
@@ -60,6 +62,8 @@ export interface VmmConfig {
     readonly console: number;
     /** listening socket of the agent's port, non-blocking */
     readonly agent: number;
+    /** listening socket of those who ask for statistics, non-blocking */
+    readonly control: number;
     /** where the reason of the end is written, one line of JSON */
     readonly exit: number;
   };

@@ -10,7 +10,7 @@ const SIGSYS = "SIGSYS";
 export interface VmmEnd {
   /** text of the exit record; empty when the process ended without one */
   readonly record: string;
-  /** signal that ended the process */
+  /** signal that ended the process; null, as the code is, when it was not our child */
   readonly signal: string | null;
   /** exit code of the process */
   readonly code: number | null;
@@ -34,6 +34,7 @@ export function machineExit(
     return { reason: "vmm-error", message: "the VMM made a system call that its filter refuses" };
   }
   if (signal !== null) return { reason: "killed", signal };
+  if (code === null) return { reason: "killed", signal: "SIGKILL" };
   const last = log.trim().split("\n").at(-1) ?? "";
   return { reason: "vmm-error", message: `the VMM ended with code ${code}: ${last}` };
 }

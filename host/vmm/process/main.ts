@@ -8,6 +8,7 @@
  */
 
 import { readFileSync, writeSync } from "node:fs";
+import { dieWithParent, endAtSignals } from "../../sys/privileges.ts";
 import { vmmSystem } from "../../sys/vmm-system.ts";
 import { createMachine } from "../kvm/machine.ts";
 import type { VmmConfig } from "../kvm/vmm-config.ts";
@@ -18,8 +19,15 @@ import { VcpuWorker } from "./vcpu-worker.ts";
 const STDIN = 0;
 
 const config = JSON.parse(readFileSync(STDIN, "utf8")) as VmmConfig; // written by our own host side
+if (!config.detached) tieToParent();
 writeSync(config.fds.exit, `${main()}\n`);
 vmmSystem.exit(0);
+
+/** A parent that died before it could be asked for is not noticed by the kernel, but its process id has gone. */
+function tieToParent(): void {
+  dieWithParent();
+  if (process.ppid !== config.parent) vmmSystem.exit(1);
+}
 
 function main(): string {
   try {
@@ -29,6 +37,7 @@ function main(): string {
     for (const [id, task] of machine.tasks.entries()) workers[id]?.prepare({ task, folders });
     restrictThread(folders);
     for (const worker of workers) worker.waitUntilRestricted();
+    endAtSignals();
     restrictProcess({ shares: folders.length > 0 });
     tell(Told.running);
     for (const worker of workers) worker.run();

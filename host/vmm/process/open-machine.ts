@@ -1,7 +1,7 @@
 /** Opens every file that a machine is made of, so that its VMM process needs no path. */
 
 import { constants, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { FileDescriptor } from "../../sys/file-descriptor.ts";
 import { openTap } from "../../sys/tap.ts";
 import { connectUnix, listenUnix } from "../../sys/unix-socket.ts";
@@ -21,8 +21,10 @@ const KERNEL_WORDS = ["earlyprintk=serial,ttyS0", "console=hvc0", "panic=-1", "r
 /** Names of the files in a machine's run directory. */
 export const RunFile = {
   agentSocket: "agent.sock",
+  controlSocket: "control.sock",
   consoleLog: "console.log",
   exitRecord: "exit.json",
+  identity: "vmm.json",
   vmmLog: "vmm.log",
 } as const;
 
@@ -38,7 +40,15 @@ export interface OpenedMachine extends Disposable {
  *
  * @throws {VmmError} naming the file that cannot be opened
  */
-export function openMachine(machine: MachineConfig): OpenedMachine {
+export function openMachine(
+  machine: MachineConfig,
+  { detached }: { readonly detached: boolean },
+): OpenedMachine {
+  if (machine.shares.length > 0) {
+    throw new VmmError("VMM_UNSUPPORTED", "the kvm backend shares no folders yet", {
+      hint: "use `--vmm qemu`",
+    });
+  }
   using table = new DescriptorTable();
   const inRun = (name: string): string => join(machine.runDirectory, name);
   const { O_RDWR, O_CREAT, O_APPEND, O_TRUNC, O_WRONLY } = constants;
@@ -48,11 +58,14 @@ export function openMachine(machine: MachineConfig): OpenedMachine {
     initramfs: table.open(machine.initramfs, 0, "VMM_INITRAMFS_NOT_FOUND"),
     console: table.open(inRun(RunFile.consoleLog), O_RDWR | O_CREAT | O_APPEND | O_TRUNC),
     exit: table.open(inRun(RunFile.exitRecord), O_WRONLY | O_CREAT | O_TRUNC),
-    agent: table.add("the agent's socket", () => listenIn(machine.runDirectory)),
+    agent: table.add("the agent's socket", () => listenAt(inRun(RunFile.agentSocket))),
+    control: table.add("the control socket", () => listenAt(inRun(RunFile.controlSocket))),
   };
   const config: VmmConfig = {
     memoryMiB: machine.memoryMiB,
     vcpus: machine.vcpus,
+    detached,
+    parent: process.pid,
     commandLine: [...machine.commandLine, ...KERNEL_WORDS].join(" "),
     disks: machine.disks.map((disk) => openDisk(table, disk)),
     networks: machine.networks.map(({ mac, backend }) => ({
@@ -87,8 +100,13 @@ function openDisk(table: DescriptorTable, { serial, readOnly, source }: DiskConf
     return { serial, readOnly: true, source: { kind: "extents", extents } };
   }
   const flags = readOnly ? constants.O_RDONLY : constants.O_RDWR;
+  if (source.format !== "raw") {
+    throw new VmmError("VMM_UNSUPPORTED", `the kvm backend reads no ${source.format} disks`, {
+      hint: "use `--vmm qemu`, or convert the disk: `qemu-img convert -O raw`",
+    });
+  }
   const fd = table.open(source.path, flags, "VMM_DISK_NOT_FOUND");
-  return { serial, readOnly, source: { kind: source.format, fd } };
+  return { serial, readOnly, source: { kind: "raw", fd } };
 }
 
 function openNetwork(table: DescriptorTable, backend: NetworkDeviceConfig["backend"]): number {
@@ -98,10 +116,10 @@ function openNetwork(table: DescriptorTable, backend: NetworkDeviceConfig["backe
 }
 
 /** By way of the folder's descriptor: a socket's path is short, a folder's is not. */
-function listenIn(runDirectory: string): FileDescriptor {
-  rmSync(join(runDirectory, RunFile.agentSocket), { force: true });
-  using folder = FileDescriptor.open(runDirectory, constants.O_DIRECTORY);
-  return listenUnix(`/proc/self/fd/${folder.number}/${RunFile.agentSocket}`);
+function listenAt(path: string): FileDescriptor {
+  rmSync(path, { force: true });
+  using folder = FileDescriptor.open(dirname(path), constants.O_DIRECTORY);
+  return listenUnix(`/proc/self/fd/${folder.number}/${basename(path)}`);
 }
 
 /** Descriptors of this process by the numbers that they will have in the child. */

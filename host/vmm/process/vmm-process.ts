@@ -1,8 +1,7 @@
-/** A process of our VMM, as its parent sees it: a machine of the engine. */
+/** A process of our VMM as the engine's `Machine`. */
 
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, constants, openSync, readFileSync } from "node:fs";
+import { constants, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { FileDescriptor } from "../../sys/file-descriptor.ts";
@@ -10,58 +9,22 @@ import { ConsoleLog } from "../console-log.ts";
 import { VmmError } from "../errors.ts";
 import type { Machine, MachineExit } from "../hypervisor.ts";
 import { machineExit } from "./exit-record.ts";
-import { type OpenedMachine, RunFile } from "./open-machine.ts";
-import { Told } from "./progress.ts";
-
-/** No debugging port that a signal could open, and nothing on standard error that is no error. */
-const NODE_FLAGS = ["--disable-sigusr1", "--no-warnings"];
+import { RunFile } from "./open-machine.ts";
+import type { VmmLink, VmmProcessEnd } from "./vmm-link.ts";
 
 export class VmmProcess implements Machine {
   readonly pid: number;
   readonly exit: Promise<MachineExit>;
-  /** settles when the process exists, or could not be made */
-  readonly spawned: Promise<void>;
-  /** resolves when the machine is about to run its first instruction */
-  readonly running: Promise<void>;
-  /** resolves when the guest opens the agent's port */
-  readonly guestOpened: Promise<void>;
-  readonly #child: ChildProcess;
+  readonly #link: VmmLink;
   readonly #runDirectory: string;
   #agent: Socket | undefined;
 
-  /** @param main path of the VMM's main module */
-  constructor(main: string, runDirectory: string, { descriptors, config }: OpenedMachine) {
+  /** Takes over the process. */
+  constructor(link: VmmLink, runDirectory: string) {
+    this.#link = link;
     this.#runDirectory = runDirectory;
-    const log = openSync(join(runDirectory, RunFile.vmmLog), "w");
-    // Detached, and with nothing inherited but files: the machine outlives this process.
-    const child = spawn(process.execPath, [...NODE_FLAGS, main], {
-      stdio: ["pipe", "pipe", log, ...descriptors],
-      detached: true,
-      cwd: "/",
-      env: {},
-    });
-    closeSync(log);
-    child.stdin?.on("error", () => {}); // a child that ended before it read: its exit tells more
-    child.stdin?.end(JSON.stringify(config));
-    this.#child = child;
-    this.pid = child.pid ?? -1;
-    this.spawned = new Promise((resolve, reject) => {
-      child.once("spawn", resolve);
-      child.once("error", (cause) =>
-        reject(new VmmError("VMM_SPAWN_FAILED", cause.message, { cause })),
-      );
-    });
-    this.exit = new Promise((resolve) => {
-      child.once("exit", (code, signal) => resolve(this.#exitOf(code, signal)));
-    });
-    const heard = (what: string): Promise<void> =>
-      new Promise((resolve) => {
-        child.stdout?.on("data", (data: Buffer) => {
-          if (data.includes(what)) resolve();
-        });
-      });
-    this.running = heard(Told.running);
-    this.guestOpened = heard(Told.guestOpen);
+    this.pid = link.pid;
+    this.exit = link.ended.then((end) => this.#exitOf(end));
   }
 
   get agent(): Socket {
@@ -69,33 +32,59 @@ export class VmmProcess implements Machine {
     return this.#agent;
   }
 
-  /** Connects to the agent's port, by way of the folder's descriptor: a socket's path is short, a folder's is not. */
+  /** Connects to the agent's port; an older connection, of whoever it was, ends by that. */
   async connect(): Promise<void> {
-    using folder = FileDescriptor.open(this.#runDirectory, constants.O_DIRECTORY);
-    const socket = connect(`/proc/self/fd/${folder.number}/${RunFile.agentSocket}`);
-    this.#agent = socket;
-    await once(socket, "connect");
+    this.#agent = await this.#connectTo(RunFile.agentSocket);
   }
 
-  /** Resolves when the guest agent has sent something, and leaves that to be read. */
+  /**
+   * Resolves when the guest agent has sent something, and leaves that to be read.
+   *
+   * @throws {VmmError} VMM_AGENT_CLOSED
+   */
   async agentSpoke(): Promise<void> {
-    if (this.agent.readableLength === 0) await once(this.agent, "readable");
+    const { agent } = this;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    // At the end of the stream `readable` comes too, and nothing can be read.
+    const look = (): void => {
+      if (agent.readableLength > 0) resolve();
+      else if (agent.readableEnded || agent.destroyed) {
+        reject(new VmmError("VMM_AGENT_CLOSED", "the guest agent closed its port"));
+      }
+    };
+    const events = ["readable", "end", "close"];
+    for (const event of events) agent.on(event, look);
+    look();
+    try {
+      await promise;
+    } finally {
+      for (const event of events) agent.off(event, look);
+    }
   }
 
   consoleTail(lines: number): string {
     return this.#console().tail(lines);
   }
 
+  /** What the VMM counts, see `MachineStatistics`. */
+  async statistics(): Promise<unknown> {
+    const socket = await this.#connectTo(RunFile.controlSocket);
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket) chunks.push(chunk);
+    return JSON.parse(Buffer.concat(chunks).toString());
+  }
+
+  /** Stops all threads of the VMM where they are, those that run the guest too. */
   async pause(): Promise<void> {
-    this.#child.kill("SIGSTOP");
+    this.#link.signal("SIGSTOP");
   }
 
   async resume(): Promise<void> {
-    this.#child.kill("SIGCONT");
+    this.#link.signal("SIGCONT");
   }
 
   async kill(): Promise<void> {
-    this.#child.kill("SIGKILL");
+    this.#link.signal("SIGKILL");
     await this.exit;
   }
 
@@ -104,18 +93,33 @@ export class VmmProcess implements Machine {
     this.#agent?.destroy();
   }
 
-  #exitOf(code: number | null, signal: string | null): MachineExit {
+  /** By way of the folder's descriptor: a socket's path is short, a folder's is not. */
+  async #connectTo(name: string): Promise<Socket> {
+    using folder = FileDescriptor.open(this.#runDirectory, constants.O_DIRECTORY);
+    const socket = connect(`/proc/self/fd/${folder.number}/${name}`);
+    await once(socket, "connect");
+    // A reset is an end to us: what ended the process is told by its exit.
+    socket.on("error", () => {});
+    return socket;
+  }
+
+  #exitOf(end: VmmProcessEnd): MachineExit {
     const record = this.#read(RunFile.exitRecord);
-    return machineExit({ record, signal, code, log: this.#read(RunFile.vmmLog) }, this.#console());
+    return machineExit({ record, ...end, log: this.#read(RunFile.vmmLog) }, this.#console());
   }
 
   #console(): ConsoleLog {
     const console = new ConsoleLog();
-    console.append(readFileSync(join(this.#runDirectory, RunFile.consoleLog)));
+    console.append(Buffer.from(this.#read(RunFile.consoleLog), "latin1"));
     return console;
   }
 
+  /** A run directory that has been removed has nothing to say. */
   #read(name: string): string {
-    return readFileSync(join(this.#runDirectory, name), "utf8");
+    try {
+      return readFileSync(join(this.#runDirectory, name), "latin1");
+    } catch {
+      return "";
+    }
   }
 }

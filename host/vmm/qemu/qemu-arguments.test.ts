@@ -40,7 +40,7 @@ const golden = `
 -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
 -machine microvm,acpi=off,pic=on,pit=on,rtc=on,isa-serial=on,usb=off,pcie=off,ioapic2=off
 -accel tcg,thread=multi
--cpu max
+-cpu max,-erms,-fsrm
 -m 256M
 -smp 1
 -global virtio-mmio.force-legacy=false
@@ -59,9 +59,9 @@ const golden = `
 -device virtio-rng-device,rng=rng
 -device virtio-balloon-device,free-page-reporting=on,deflate-on-oom=on
 -blockdev {"node-name":"disk0","driver":"vmdk","read-only":true,"discard":"unmap","file":{"driver":"file","filename":"/r/disk-0.vmdk","locking":"off"}}
--device virtio-blk-device,drive=disk0,serial=dvm-image
+-device virtio-blk-device,drive=disk0,serial=dvm-image,werror=report,rerror=report
 -blockdev {"node-name":"disk1","driver":"qcow2","read-only":false,"discard":"unmap","file":{"driver":"file","filename":"/c/a,b.qcow2","locking":"on"}}
--device virtio-blk-device,drive=disk1,serial=dvm-upper
+-device virtio-blk-device,drive=disk1,serial=dvm-upper,werror=report,rerror=report
 -netdev {"type":"tap","id":"net0","ifname":"dvm0","script":"no","downscript":"no"}
 -device virtio-net-device,netdev=net0,mac=02:00:00:00:00:01
 -netdev {"type":"stream","id":"net1","server":false,"addr":{"type":"unix","path":"/r/net,1"}}

@@ -20,6 +20,12 @@ export const QMP_SOCKET = "qmp.sock";
 export const CONSOLE_SOCKET = "console.sock";
 export const AGENT_SOCKET = "agent.sock";
 
+/**
+ * TCG runs `rep movsb` and `rep stosb` byte by byte. Without the bits that praise them, kernel and C libraries
+ * copy and clear by words.
+ */
+const TCG_CPU = "max,-erms,-fsrm";
+
 export interface QemuArgumentsOptions {
   readonly config: MachineConfig;
   /** whether the VM outlives us: its channels are sockets in the run directory then */
@@ -92,7 +98,7 @@ function machineArguments(config: MachineConfig, accelerator: Accelerator): stri
   return [
     ...["-machine", machine],
     ...["-accel", accelerator === "kvm" ? "kvm" : "tcg,thread=multi"],
-    ...["-cpu", accelerator === "kvm" ? "host" : "max"],
+    ...["-cpu", accelerator === "kvm" ? "host" : TCG_CPU],
     ...["-m", `${config.memoryMiB}M`, "-smp", `${config.vcpus}`],
     // virtio 1, not the legacy interface.
     ...["-global", "virtio-mmio.force-legacy=false"],
@@ -119,6 +125,8 @@ function channelArguments(socketFolder: string | undefined): string[] {
     ...["-device", `virtserialport,id=${AGENT_ID},chardev=${AGENT_ID},name=${AGENT_PORT_NAME}`],
   ];
 }
+
+const ON_ERROR = "werror=report,rerror=report";
 
 function diskArguments(disk: DiskConfig, index: number, runDirectory: string): string[] {
   if (!/^[\x21-\x2b\x2d-\x7e]{1,20}$/.test(disk.serial)) {
@@ -151,7 +159,8 @@ function diskArguments(disk: DiskConfig, index: number, runDirectory: string): s
   };
   return [
     ...["-blockdev", JSON.stringify(node)],
-    ...["-device", `virtio-blk-device,drive=disk${index},serial=${disk.serial}`],
+    // A disk of the host that is full is the guest's to hear of; QEMU would stop the machine for good.
+    ...["-device", `virtio-blk-device,drive=disk${index},serial=${disk.serial},${ON_ERROR}`],
   ];
 }
 

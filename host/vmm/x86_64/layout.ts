@@ -18,8 +18,8 @@ export const COMMAND_LINE_LIMIT = 2048;
 
 /** end of conventional memory; Linux searches the KiB after it for the MP table */
 export const CONVENTIONAL_MEMORY_END = 639 * KIB;
-export const MP_TABLE_ADDRESS = CONVENTIONAL_MEMORY_END;
 export const MP_TABLE_LIMIT = KIB;
+export const MP_TABLE_ADDRESS = 640 * KIB - MP_TABLE_LIMIT;
 
 /** start of the memory above the legacy area, where the kernel is linked to */
 export const HIGH_MEMORY_START = MIB;

@@ -161,10 +161,7 @@ function withDependencies(names: readonly string[]): string[] {
 }
 
 /** The project and what the run brings along, as an archive to append to the base. */
-function buildProject(
-  folder: string,
-  { command, files = {}, programs = [] }: NestedRun,
-): string {
+function buildProject(folder: string, { command, files = {}, programs = [] }: NestedRun): string {
   const root = join(folder, "project");
   const inside = join(root, "dvm");
   mkdirSync(inside, { recursive: true });
@@ -187,19 +184,31 @@ function buildProject(
   return image;
 }
 
+/** Its first lines put another mount over the initial one, in which no sandbox could change its root. */
 const INIT = `#!/bin/busybox sh
+if [ ! -d /proc/self ]; then
+  /bin/busybox mkdir -p /over
+  /bin/busybox mount --bind / /over
+  cd /over
+  /bin/busybox mount --move . /
+  /bin/busybox mount -t proc proc proc
+  exec /bin/busybox chroot . /init
+fi
 /bin/busybox --install -s /bin
-export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/tmp DVM_NODE=/bin/node
-mount -t proc proc /proc
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp DVM_NODE=/bin/node
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
 mount -t tmpfs tmp /tmp
 mkdir -p /run /var/lib /etc
+printf 'root:x:0:0::/:/bin/sh\\nnobody:x:65534:65534::/:/bin/sh\\n' >/etc/passwd
+printf 'root:x:0:\\nnogroup:x:65534:\\n' >/etc/group
+mkdir -p /dev/pts && mount -t devpts pts /dev/pts
 mount -t cgroup2 cgroup /sys/fs/cgroup
 ln -s /proc/self/fd /dev/fd
 mkdir -p /dev/net && [ -e /dev/net/tun ] || mknod /dev/net/tun c 10 200
 for module in irqbypass kvm kvm-amd tun; do insmod /lib/modules/$module.ko; done
 ip link set lo up
+dmesg -n 1
 cd /dvm
 sh /command
 echo "${EXIT_MARKER}$?"

@@ -1,0 +1,64 @@
+/**
+ * Runs in the nested host: starts of our VMM and of QEMU's microvm in turn, with the same kernel, the same initramfs
+ * and KVM, up to the agent's first byte. Prints one line of JSON.
+ *
+ * usage: node bench/nested/vmm-start.ts RUNS
+ */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Hypervisor, Machine } from "../../host/vmm/hypervisor.ts";
+import { KvmHypervisor } from "../../host/vmm/process/kvm-hypervisor.ts";
+import { QemuHypervisor } from "../../host/vmm/qemu/qemu-hypervisor.ts";
+import { interleave } from "../measure/interleave.ts";
+import { INITRAMFS, KERNEL } from "../paths.ts";
+
+const runs = Number(process.argv[2] ?? 5);
+const folder = mkdtempSync(join(tmpdir(), "dvm-bench-"));
+const kvm = new KvmHypervisor();
+const qemu = new QemuHypervisor({ accelerator: "kvm" });
+const exits: number[] = [];
+const comparison = await interleave(
+  [
+    { name: "QEMU microvm: exec to agent ready", once: () => timed(qemu) },
+    { name: "dvm-vmm: exec to agent ready", once: () => timed(kvm) },
+    {
+      name: "dvm-vmm: first KVM ioctl to agent ready",
+      once: async () => {
+        const machine = await kvm.start(config());
+        const { age, exits: count } = (await machine.statistics()) as Record<string, number>;
+        await machine.kill();
+        exits.push(count ?? Number.NaN);
+        return age ?? Number.NaN;
+      },
+    },
+  ],
+  runs,
+);
+rmSync(folder, { recursive: true });
+process.stdout.write(`\nRESULT ${JSON.stringify({ ...comparison, exits })}\n`);
+
+async function timed(hypervisor: Hypervisor): Promise<number> {
+  const start = performance.now();
+  const machine: Machine = await hypervisor.start(config());
+  const time = performance.now() - start;
+  await machine[Symbol.asyncDispose]();
+  return time;
+}
+
+function config() {
+  const runDirectory = mkdtempSync(join(folder, "run-"));
+  return {
+    id: "bench",
+    kernel: KERNEL,
+    initramfs: INITRAMFS,
+    commandLine: ["quiet"],
+    memoryMiB: 256,
+    vcpus: 1,
+    disks: [],
+    networks: [],
+    shares: [],
+    runDirectory,
+  };
+}

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { RecordingSyscalls } from "../syscalls/recording-syscalls.ts";
+import { Cgroup } from "./cgroup.ts";
+import { deviceProgram, restrictDevices } from "./device-rules.ts";
+
+const BLOCK = 1;
+const CHARACTER = 2;
+const MKNOD = 1;
+const READ = 2;
+const WRITE = 4;
+
+interface Access {
+  readonly type: number;
+  readonly access: number;
+  readonly major: number;
+  readonly minor: number;
+}
+
+/** What eBPF makes of the program: the instructions that it uses, by their codes (linux/bpf.h). */
+function allows(program: Uint8Array, { type, access, major, minor }: Access): boolean {
+  const context = new Map([
+    [0, ((access << 16) | type) >>> 0],
+    [4, major],
+    [8, minor],
+  ]);
+  const view = new DataView(program.buffer, program.byteOffset, program.length);
+  const registers = new Array<number>(11).fill(0);
+  for (let pc = 0; ; pc++) {
+    assert.ok(pc >= 0 && pc * 8 < program.length, "the program leaves itself");
+    const names = view.getUint8(pc * 8 + 1);
+    const [dst, src] = [names & 15, names >> 4];
+    const off = view.getInt16(pc * 8 + 2, true);
+    const imm = view.getInt32(pc * 8 + 4, true);
+    const left = registers[dst] ?? 0;
+    switch (view.getUint8(pc * 8)) {
+      case 0x61:
+        registers[dst] = context.get(off) ?? assert.fail(`a load from ${off}`);
+        break;
+      case 0xbf:
+        registers[dst] = registers[src] ?? 0;
+        break;
+      case 0xb7:
+        registers[dst] = imm;
+        break;
+      case 0x77:
+        registers[dst] = left >>> imm;
+        break;
+      case 0x57:
+        registers[dst] = left & imm;
+        break;
+      case 0x15:
+        if (left === imm) pc += off;
+        break;
+      case 0x55:
+        if (left !== imm) pc += off;
+        break;
+      case 0x95:
+        return registers[0] === 1;
+      default:
+        assert.fail(`unknown instruction ${view.getUint8(pc * 8)}`);
+    }
+  }
+}
+
+describe("device rules", () => {
+  const program = deviceProgram([{ major: 1, minor: 3 }, { major: 5, minor: 0 }, { major: 136 }]);
+  const opened = (major: number, minor: number, type = CHARACTER, access = READ | WRITE) =>
+    allows(program, { type, access, major, minor });
+
+  it("let the devices that are named be opened, and all of a major without a minor", () => {
+    assert.deepEqual(
+      [opened(1, 3), opened(5, 0), opened(136, 0), opened(136, 900)],
+      [true, true, true, true],
+    );
+  });
+
+  it("forbid every other device", () => {
+    assert.deepEqual(
+      [opened(1, 0), opened(1, 1), opened(3, 1), opened(5, 3), opened(254, 0)],
+      [false, false, false, false, false],
+    );
+  });
+
+  it("forbid disks, whatever their numbers, for reading too", () => {
+    assert.equal(opened(1, 3, BLOCK), false);
+    assert.equal(opened(254, 0, BLOCK, READ), false);
+  });
+
+  it("let any node be made, and only made", () => {
+    assert.equal(opened(254, 0, BLOCK, MKNOD), true);
+    assert.equal(opened(254, 0, BLOCK, MKNOD | READ), false);
+  });
+
+  it("are attached to the group, and leave no descriptor", () => {
+    const fake = new RecordingSyscalls().folder("/cg").on("bpf_prog_load", () => 77);
+    const cgroup = Cgroup.create(fake.sys, "/cg", "c1");
+    fake.on("open", () => 55);
+    restrictDevices(fake.sys, cgroup);
+    assert.deepEqual(fake.made("bpf_prog_attach", "close"), [
+      ["bpf_prog_attach", { program: 77, target: 55, attachType: 6, flags: 2 }],
+      ["close", 77],
+      ["close", 55],
+    ]);
+  });
+
+  it("fail the container where the kernel refuses them", () => {
+    const fake = new RecordingSyscalls().folder("/cg");
+    const cgroup = Cgroup.create(fake.sys, "/cg", "c1");
+    fake.fail("bpf_prog_load", "EPERM");
+    assert.throws(() => restrictDevices(fake.sys, cgroup), /cannot restrict devices: EPERM/);
+  });
+});

@@ -1,0 +1,142 @@
+/**
+ * The devices that a container which is not privileged may open, whatever nodes it has or makes: without the rules its
+ * root could reach the machine's disks and the agent's port by mknod(2), which Docker's capabilities allow.
+ *
+ * cgroup v2 has no files for them: the kernel asks a BPF program (kernel Documentation/admin-guide/cgroup-v2.rst,
+ * "Device controller").
+ */
+
+import {
+  BPF_ALU64,
+  BPF_AND,
+  BPF_CGROUP_DEV_CTX,
+  BPF_CGROUP_DEVICE,
+  BPF_DEVCG_ACC_MKNOD,
+  BPF_DEVCG_DEV_CHAR,
+  BPF_EXIT,
+  BPF_F_ALLOW_MULTI,
+  BPF_JEQ,
+  BPF_JMP,
+  BPF_JNE,
+  BPF_K,
+  BPF_LDX,
+  BPF_MEM,
+  BPF_MOV,
+  BPF_PROG_TYPE_CGROUP_DEVICE,
+  BPF_RSH,
+  BPF_W,
+  BPF_X,
+} from "../linux/bpf.ts";
+import { isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
+import type { Cgroup } from "./cgroup.ts";
+import { DEFAULT_DEVICES } from "./default-mounts.ts";
+import { containerError } from "./errors.ts";
+
+/** A character device that may be read and written. */
+export interface DeviceRule {
+  readonly major: number;
+  /** absent: all of the major's */
+  readonly minor?: number;
+}
+
+/**
+ * Those of every container, and its terminals (runc libcontainer/specconv, AllowedDevices). Docker allows 5:1 as well,
+ * which is the machine's console; a container's own is one of its terminals.
+ */
+const DEFAULT_RULES: readonly DeviceRule[] = [
+  ...DEFAULT_DEVICES,
+  { major: 5, minor: 2 },
+  { major: 136 },
+];
+
+/** Holds the processes of the group, and of those below it, to Docker's devices. @throws ContainerError */
+export function restrictDevices(sys: Syscalls, cgroup: Cgroup): void {
+  const attachType = BPF_CGROUP_DEVICE;
+  const target = cgroup.open();
+  try {
+    const program = sys.bpf_prog_load({
+      type: BPF_PROG_TYPE_CGROUP_DEVICE,
+      attachType,
+      instructions: deviceProgram(DEFAULT_RULES),
+    });
+    try {
+      // The group holds the program from here on. Groups below it may have further ones, which can only forbid more.
+      sys.bpf_prog_attach({ program, target, attachType, flags: BPF_F_ALLOW_MULTI });
+    } finally {
+      sys.close(program);
+    }
+  } catch (error) {
+    if (!isSyscallError(error)) throw error;
+    const step = { stage: "restrict devices", errno: error.errno, path: cgroup.path };
+    throw containerError("CONTAINER_SETUP", `cannot restrict devices: ${error.code}`, step);
+  } finally {
+    sys.close(target);
+  }
+}
+
+/** Registers: what is returned, the argument, and our own. */
+const VERDICT = 0;
+const CONTEXT = 1;
+const TYPE = 2;
+const ACCESS = 3;
+const MAJOR = 4;
+const MINOR = 5;
+
+const { access_type, major, minor } = BPF_CGROUP_DEV_CTX.fields;
+
+/** What an instruction does and to which registers: its first two bytes (`BPF_INSN`). */
+const operation = (code: number, target: number, source = 0): number =>
+  code | (target << 8) | (source << 12);
+
+const LOAD = BPF_LDX | BPF_MEM | BPF_W;
+const IF = BPF_JMP | BPF_JEQ | BPF_K;
+const IF_NOT = BPF_JMP | BPF_JNE | BPF_K;
+const LOAD_TYPE = operation(LOAD, TYPE, CONTEXT);
+const LOAD_MAJOR = operation(LOAD, MAJOR, CONTEXT);
+const LOAD_MINOR = operation(LOAD, MINOR, CONTEXT);
+const COPY_TYPE = operation(BPF_ALU64 | BPF_MOV | BPF_X, ACCESS, TYPE);
+const SHIFT_ACCESS = operation(BPF_ALU64 | BPF_RSH | BPF_K, ACCESS);
+const MASK_TYPE = operation(BPF_ALU64 | BPF_AND | BPF_K, TYPE);
+const SET_VERDICT = operation(BPF_ALU64 | BPF_MOV | BPF_K, VERDICT);
+const EXIT = operation(BPF_JMP | BPF_EXIT, 0);
+
+/** Instructions before those of the rules, of a rule, and of a verdict. */
+const BEFORE_RULES = 8;
+const PER_RULE = 2;
+const PER_VERDICT = 2;
+
+/** A program that lets any node be made, and the character devices of `rules` alone be opened. */
+export function deviceProgram(rules: readonly DeviceRule[]): Uint8Array {
+  const forbid = BEFORE_RULES + PER_RULE * rules.length;
+  const allow = forbid + PER_VERDICT;
+  const words = new Uint32Array(2 * (allow + PER_VERDICT));
+  let next = 0;
+  // An object for each instruction would take QuickJS half a million instructions of the machine's.
+  const emit = (what: number, value: number, offset = 0): void => {
+    words[2 * next] = what | (offset << 16);
+    words[2 * next + 1] = value;
+    next++;
+  };
+  // A jump counts from the instruction after it.
+  const emitJump = (what: number, value: number, to: number): void =>
+    emit(what, value, to - next - 1);
+  emit(LOAD_TYPE, 0, access_type.offset);
+  emit(COPY_TYPE, 0);
+  emit(SHIFT_ACCESS, 16);
+  emitJump(operation(IF, ACCESS), BPF_DEVCG_ACC_MKNOD, allow);
+  emit(MASK_TYPE, 0xffff);
+  emitJump(operation(IF_NOT, TYPE), BPF_DEVCG_DEV_CHAR, forbid);
+  emit(LOAD_MAJOR, 0, major.offset);
+  emit(LOAD_MINOR, 0, minor.offset);
+  for (const rule of rules) {
+    emitJump(operation(IF_NOT, MAJOR), rule.major, next + PER_RULE);
+    // Without a minor number this asks again for the major, which is the one.
+    if (rule.minor === undefined) emitJump(operation(IF, MAJOR), rule.major, allow);
+    else emitJump(operation(IF, MINOR), rule.minor, allow);
+  }
+  for (const verdict of [0, 1]) {
+    emit(SET_VERDICT, verdict);
+    emit(EXIT, 0);
+  }
+  return new Uint8Array(words.buffer);
+}

@@ -1,0 +1,195 @@
+/** HTTP to a daemon's socket: requests, answers as JSON or as a stream, and connections that become streams. */
+
+import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import type { Duplex, Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { DvmError } from "../../errors.ts";
+import { apiError } from "../docker/errors.ts";
+
+export type QueryValues = Readonly<Record<string, string | number | boolean | undefined>>;
+
+export interface Exchange {
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
+  /** without the version */
+  readonly path: string;
+  readonly query?: QueryValues;
+  /** sent as JSON */
+  readonly body?: unknown;
+  /** sent as it is, in place of `body` */
+  readonly upload?: Readable;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** Version of the API that the client speaks; a daemon of the same dvm knows it. */
+const CLIENT_VERSION = "1.47";
+/** Longest answer that is taken as one, in `bytes`; longer ones are streams. */
+const MAX_ANSWER = 64 * 1024 * 1024;
+
+export class HttpConnection implements Disposable {
+  readonly #socket: string;
+  readonly #agent = new Agent({ keepAlive: true });
+
+  /** @param socket path of the daemon's socket */
+  constructor(socket: string) {
+    this.#socket = socket;
+  }
+
+  /** The answer, parsed; nothing for an empty one. @throws DvmError what the daemon says, `DAEMON_UNREACHABLE` */
+  async json(exchange: Exchange): Promise<unknown> {
+    const { response } = await this.stream(exchange);
+    const text = await readText(response);
+    return text === "" ? undefined : parseJson(text);
+  }
+
+  /** The answer as it comes, with its status of 200 to 399. @throws DvmError as `json` */
+  async stream(exchange: Exchange): Promise<{ readonly response: IncomingMessage }> {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const request = httpRequest(this.#options(exchange));
+    request.once("response", resolve);
+    request.once("error", reject);
+    await this.#send(exchange, request, promise);
+    const response = await this.#reached(promise, exchange.signal);
+    await refuseFailure(response);
+    return { response };
+  }
+
+  /** The connection itself, both ways. @throws DvmError as `json` */
+  async hijack(exchange: Exchange): Promise<Duplex> {
+    const { promise, resolve, reject } = Promise.withResolvers<HijackAnswer>();
+    const options = this.#options(exchange);
+    const request = httpRequest({
+      ...options,
+      agent: false,
+      headers: { ...options.headers, Connection: "Upgrade", Upgrade: "tcp" },
+    });
+    request.once("upgrade", (_response, socket, head) => {
+      if (head.length > 0) socket.unshift(head);
+      resolve({ socket });
+    });
+    request.once("response", (response) => resolve({ response }));
+    request.once("error", reject);
+    request.end(jsonText(exchange));
+    const answer = await this.#reached(promise, exchange.signal);
+    if (answer.socket !== undefined) return answer.socket;
+    await refuseFailure(answer.response);
+    throw apiError("DAEMON_REFUSED", `the daemon did not upgrade ${exchange.path}`);
+  }
+
+  [Symbol.dispose](): void {
+    this.#agent.destroy();
+  }
+
+  #options(exchange: Exchange) {
+    const { method, path, query = {}, headers, signal } = exchange;
+    const search = searchText(query);
+    const text = jsonText(exchange);
+    return {
+      socketPath: this.#socket,
+      agent: this.#agent,
+      method,
+      path: `/v${CLIENT_VERSION}${path}${search}`,
+      headers: {
+        Host: "dvm",
+        ...(text === undefined
+          ? {}
+          : { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) }),
+        ...(exchange.upload === undefined ? {} : { "Content-Type": "application/x-tar" }),
+        ...headers,
+      },
+      ...(signal === undefined ? {} : { signal }),
+    };
+  }
+
+  /** An upload that the daemon refuses half way is no error of its own: the answer says why. */
+  async #send(
+    exchange: Exchange,
+    request: ReturnType<typeof httpRequest>,
+    answer: Promise<unknown>,
+  ): Promise<void> {
+    if (exchange.upload === undefined) {
+      request.end(jsonText(exchange));
+      return;
+    }
+    const sent = pipeline(exchange.upload, request);
+    await Promise.race([sent, answer]).catch(() => answer);
+    sent.catch(() => {});
+  }
+
+  async #reached<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    try {
+      return await answer;
+    } catch (cause) {
+      signal?.throwIfAborted();
+      const message = cause instanceof Error ? cause.message : String(cause);
+      throw apiError("DAEMON_UNREACHABLE", `cannot reach dvmd at ${this.#socket}: ${message}`, {
+        cause,
+      });
+    }
+  }
+}
+
+type HijackAnswer =
+  | { readonly socket: Duplex }
+  | { readonly socket?: undefined; readonly response: IncomingMessage };
+
+/** Path parts are the user's words. */
+export function pathPart(text: string): string {
+  return encodeURIComponent(text);
+}
+
+function searchText(query: QueryValues): string {
+  const values = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) values.set(name, value === true ? "1" : String(value));
+  }
+  return values.size === 0 ? "" : `?${values}`;
+}
+
+function jsonText({ body }: Exchange): string | undefined {
+  return body === undefined ? undefined : JSON.stringify(body);
+}
+
+async function refuseFailure(response: IncomingMessage): Promise<void> {
+  const status = response.statusCode ?? 0;
+  if (status < 400) return;
+  throw daemonError(status, await readText(response));
+}
+
+/** The error as the daemon threw it; of a daemon that is not ours there is only the message. */
+function daemonError(status: number, text: string): DvmError {
+  const body = parseObject(text);
+  const message = typeof body.message === "string" ? body.message : `status ${status}`;
+  const code = typeof body.code === "string" ? body.code : "DAEMON_REFUSED";
+  const exitCode = typeof body.exitCode === "number" ? body.exitCode : 1;
+  const hint = typeof body.hint === "string" ? { hint: body.hint } : {};
+  return new DvmError(code, message, { exitCode, ...hint });
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  const pieces: Buffer[] = [];
+  let length = 0;
+  for await (const piece of response) {
+    length += piece.length;
+    if (length > MAX_ANSWER) throw apiError("DAEMON_REFUSED", "the daemon's answer is too long");
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString("utf8");
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? { ...value } : {};
+  } catch {
+    return {};
+  }
+}
+
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw apiError("DAEMON_REFUSED", "the daemon's answer is not JSON", { cause });
+  }
+}

@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { DvmError } from "../../errors.ts";
+import type { DaemonContainerConfig } from "../server/daemon-model.ts";
+import { fittingBody } from "./arbitrary-body.ts";
+import { createBody } from "./create-body.ts";
+import { readCreate } from "./read-create.ts";
+import { readBySchema } from "./schema.ts";
+import { writeCreate } from "./write-create.ts";
+
+const NO_QUERY = { name: undefined, platform: undefined };
+
+function read(body: object, query = NO_QUERY): DaemonContainerConfig {
+  return readCreate(readBySchema(createBody, { Image: "busybox", ...body }), query);
+}
+
+function refusal(body: object): string {
+  try {
+    read(body);
+  } catch (error) {
+    assert.ok(error instanceof DvmError);
+    return `${error.code}: ${error.message}`;
+  }
+  return "taken";
+}
+
+test("takes what the stock client sends for a plain run", () => {
+  const config = read({
+    Hostname: "",
+    Env: null,
+    Cmd: ["true"],
+    Volumes: {},
+    Entrypoint: null,
+    HostConfig: {
+      Binds: null,
+      LogConfig: { Type: "", Config: {} },
+      NetworkMode: "default",
+      RestartPolicy: { Name: "no", MaximumRetryCount: 0 },
+      MemorySwappiness: -1,
+      OomKillDisable: false,
+      PidsLimit: 0,
+      MaskedPaths: null,
+      ReadonlyPaths: null,
+    },
+    NetworkingConfig: { EndpointsConfig: { default: {} } },
+  });
+  assert.deepEqual(config.command, ["true"]);
+  assert.equal(config.network, "none");
+  assert.deepEqual(config.resources, {});
+});
+
+test("reads limits, security options and mounts", () => {
+  const config = read({
+    HostConfig: {
+      Memory: 64e6,
+      NanoCpus: 5e8,
+      PidsLimit: 7,
+      Ulimits: [{ Name: "nofile", Soft: 1, Hard: 2 }],
+      SecurityOpt: ["no-new-privileges", 'seccomp={ "defaultAction": "SCMP_ACT_ALLOW" }'],
+      Tmpfs: { "/run": "rw,size=64k" },
+      Mounts: [{ Type: "tmpfs", Target: "/tmp", TmpfsOptions: { SizeBytes: 10, Mode: 0o700 } }],
+      StorageOpt: { size: "1.5G" },
+      ConsoleSize: [24, 80],
+      Annotations: { "dvm.accel": "tcg", other: "x" },
+    },
+  });
+  assert.deepEqual(config.resources, { memory: 64e6, nanoCpus: 5e8, pids: 7 });
+  assert.deepEqual(config.ulimits, [{ name: "nofile", soft: 1, hard: 2 }]);
+  assert.equal(config.noNewPrivileges, true);
+  assert.equal(config.seccomp, '{"defaultAction":"SCMP_ACT_ALLOW"}');
+  assert.deepEqual(config.tmpfs, [
+    { destination: "/run", options: ["noexec", "nosuid", "nodev", "rw", "size=64k"] },
+    { destination: "/tmp", options: ["noexec", "nosuid", "nodev", "size=10", "mode=700"] },
+  ]);
+  assert.equal(config.storageSize, 1.5 * 1024 ** 3);
+  assert.deepEqual(config.terminalSize, { rows: 24, columns: 80 });
+  assert.deepEqual(config.machine, { accelerator: "tcg", backend: "auto" });
+});
+
+test("refuses by name what cannot be met", () => {
+  const host = (fields: object) => refusal({ HostConfig: fields });
+  assert.match(host({ Binds: ["/a:/b"] }), /^UNSUPPORTED: HostConfig.Binds/);
+  assert.match(host({ Mounts: [{ Type: "bind" }] }), /^UNSUPPORTED: a mount of type "bind"/);
+  assert.match(host({ PidMode: "host" }), /^UNSUPPORTED: HostConfig.PidMode "host"/);
+  assert.match(host({ NetworkMode: "bridge" }), /^UNSUPPORTED: network mode "bridge"/);
+  assert.match(host({ PortBindings: { "80/tcp": [] } }), /^UNSUPPORTED: HostConfig.PortBindings/);
+  assert.match(host({ OomKillDisable: true }), /^UNSUPPORTED: HostConfig.OomKillDisable/);
+  assert.match(host({ MaskedPaths: [] }), /^UNSUPPORTED: HostConfig.MaskedPaths/);
+  assert.match(refusal({ Volumes: { "/data": {} } }), /^UNSUPPORTED: Volumes/);
+});
+
+test("refuses what is wrong with Docker's words", () => {
+  const host = (fields: object) => refusal({ HostConfig: fields });
+  assert.match(
+    host({ RestartPolicy: { Name: "never" } }),
+    /invalid restart policy: unknown policy/,
+  );
+  assert.match(
+    host({ RestartPolicy: { Name: "always" }, AutoRemove: true }),
+    /can't create 'AutoRemove' container with restart policy/,
+  );
+  assert.match(host({ LogConfig: { Type: "syslog" } }), /no log driver named 'syslog'/);
+  assert.match(host({ Tmpfs: { tmp: "" } }), /mount path must be absolute/);
+  assert.match(host({ Annotations: { "dvm.accel": "xen" } }), /must be one of auto, kvm, tcg/);
+  assert.match(host({ SecurityOpt: ["seccomp=/etc/passwd"] }), /seccomp profile is not JSON/);
+  assert.match(refusal({ Image: "" }), /no image specified/);
+  assert.match(refusal({ Cmd: [1] }), /field Cmd is not a list of strings/);
+});
+
+const text = fc.string({ minLength: 1, maxLength: 8 });
+const texts = fc.array(text, { maxLength: 3 });
+const count = fc.integer({ min: 1, max: 2 ** 40 });
+const optionally = <T>(key: string, value: fc.Arbitrary<T>) =>
+  fc.option(value, { nil: undefined }).map((v) => (v === undefined ? {} : { [key]: v }));
+
+const anyConfig = fc
+  .tuple(
+    fc.record({
+      image: text,
+      command: texts,
+      env: texts,
+      groupAdd: texts,
+      terminal: fc.boolean(),
+      openStdin: fc.boolean(),
+      stdinOnce: fc.boolean(),
+      labels: fc.dictionary(text, text, { maxKeys: 3 }),
+      init: fc.boolean(),
+      readOnly: fc.boolean(),
+      privileged: fc.boolean(),
+      autoRemove: fc.boolean(),
+      resources: fc.record(
+        { memory: count, nanoCpus: count, cpuShares: count, cpusetCpus: text, pids: count },
+        { requiredKeys: [] },
+      ),
+      ulimits: fc.array(fc.record({ name: text, soft: count, hard: count }), { maxLength: 2 }),
+      capAdd: texts,
+      capDrop: texts,
+      seccomp: fc.constantFrom("default", "unconfined", '{"a":1}'),
+      noNewPrivileges: fc.boolean(),
+      sysctls: fc.dictionary(text, text, { maxKeys: 2 }),
+      extraHosts: texts,
+      dns: fc.record({ servers: texts, search: texts, options: texts }),
+      exposedPorts: fc
+        .uniqueArray(fc.nat(65_535), { maxLength: 2 })
+        .map((ports) => ports.map((port) => `${port}/tcp`)),
+    }),
+    optionally("name", fc.stringMatching(/^[a-z]{1,8}$/)),
+    optionally("platform", text),
+    optionally("entrypoint", texts),
+    optionally("workingDirectory", text),
+    optionally("user", text),
+    optionally("hostname", text),
+    optionally("stopTimeout", fc.integer({ min: 0, max: 100 })),
+    optionally("shmSize", count),
+    optionally("storageSize", fc.integer({ min: 1, max: 2 ** 36 })),
+    optionally("terminalSize", fc.constant({ rows: 24, columns: 80 })),
+  )
+  .map((parts) => JSON.parse(JSON.stringify(Object.assign({}, ...parts))));
+
+test("reads back every configuration as it was written", () => {
+  fc.assert(
+    fc.property(anyConfig, (parts) => {
+      const config: DaemonContainerConfig = {
+        ...parts,
+        tmpfs: [{ destination: "/tmp", options: ["noexec", "nosuid", "nodev", "size=1k"] }],
+        network: "none",
+        machine: { accelerator: "tcg", backend: "qemu" },
+        annotations: { "dvm.accel": "tcg", "dvm.vmm": "qemu" },
+        attach: { stdin: true, stdout: true, stderr: false },
+        restartPolicy: { name: "no", maximumRetryCount: 0 },
+        log: { driver: "local", options: { "max-size": "1m" } },
+      };
+      const body = readBySchema(createBody, JSON.parse(JSON.stringify(writeCreate(config))));
+      const query = { name: config.name, platform: config.platform };
+      assert.deepEqual({ ...readCreate(body, query) }, config);
+    }),
+  );
+});
+
+test("of any body that fits the schema throws nothing but a refusal", () => {
+  fc.assert(
+    fc.property(fittingBody(createBody), (body) => {
+      try {
+        readCreate(readBySchema(createBody, body), NO_QUERY);
+      } catch (error) {
+        assert.ok(error instanceof DvmError, String(error));
+      }
+    }),
+  );
+});

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { DvmError } from "../../errors.ts";
+import { parseDaemonOptions } from "./daemon-options.ts";
+
+describe("dvmd's command line", () => {
+  it("takes its options in long and short form", () => {
+    const words = ["-H", "unix:///tmp/s", "--data-root=/d", "-D", "--shared", "--log-file", "l"];
+    assert.deepEqual(parseDaemonOptions(words, "1"), {
+      host: "unix:///tmp/s",
+      dataRoot: "/d",
+      shared: true,
+      debug: true,
+      logFile: "l",
+    });
+  });
+
+  it("leaves out what is not given", () => {
+    assert.deepEqual(parseDaemonOptions([], "1"), {
+      host: undefined,
+      dataRoot: undefined,
+      shared: false,
+      debug: false,
+      logFile: undefined,
+    });
+  });
+
+  it("answers --help and --version with a text", () => {
+    assert.match(
+      String(parseDaemonOptions(["--help"], "1.2")),
+      /Usage: dvmd \[options\].*--data-root/s,
+    );
+    assert.equal(parseDaemonOptions(["-v"], "1.2"), "dvmd version 1.2\n");
+  });
+
+  for (const words of [["--nope"], ["extra"], ["--host"]]) {
+    it(`refuses ${words.join(" ")}`, () => {
+      assert.throws(
+        () => parseDaemonOptions(words, "1"),
+        (error) => error instanceof DvmError && error.code === "BAD_REQUEST",
+      );
+    });
+  }
+});

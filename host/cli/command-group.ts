@@ -1,0 +1,67 @@
+/** A command that is a family of commands, such as `dvm image`. */
+
+import type { CliContext, Command } from "./command.ts";
+import { cliError } from "./errors.ts";
+import { booleanFlag, HelpRequest, parseFlags } from "./parse/flag-set.ts";
+import { exitCodeOf, renderError } from "./render/error.ts";
+import { renderCommandHelp, renderGroupHelp, usageLine } from "./render/help.ts";
+
+export interface CommandGroup {
+  readonly name: string;
+  readonly summary: string;
+  readonly members: Readonly<Record<string, () => Promise<Command>>>;
+}
+
+const flags = { help: booleanFlag({ help: "Print usage" }) } as const;
+
+/** Makes the command that finds and runs a member. */
+export function commandGroup(group: CommandGroup): Command {
+  return {
+    usage: `${group.name} COMMAND`,
+    summary: group.summary,
+    flags,
+    run: (words, context) => runMember(group, words, context),
+  };
+}
+
+async function runMember(
+  { name, summary, members }: CommandGroup,
+  words: readonly string[],
+  context: CliContext,
+): Promise<number> {
+  const [first, ...rest] = readFlags(words);
+  const load = first !== undefined && Object.hasOwn(members, first) ? members[first] : undefined;
+  if (first !== undefined && load === undefined)
+    throw cliError("UNKNOWN_COMMAND", `unknown command: dvm ${name} ${first}`);
+  if (load === undefined) {
+    const all = await Promise.all(
+      Object.entries(members).map(async ([key, open]) => [key, await open()] as const),
+    );
+    context.stdout.write(renderGroupHelp({ name, summary }, all, context.stdout.columns));
+    return 0;
+  }
+  // Shown by the name that it was called by.
+  const member = await load();
+  const usage = `${name} ${first}${member.usage.replace(/^\S+/, "")}`;
+  const command = { ...member, usage };
+  try {
+    return await member.run(rest, context);
+  } catch (error) {
+    if (error instanceof HelpRequest) {
+      context.stdout.write(renderCommandHelp(command, context.stdout.columns));
+      return 0;
+    }
+    const failed = { name: `${name} ${first}`, usage: usageLine(command) };
+    context.stderr.write(renderError(error, failed));
+    return exitCodeOf(error, failed);
+  }
+}
+
+function readFlags(words: readonly string[]): readonly string[] {
+  try {
+    return parseFlags(flags, words, { interspersed: false }).args;
+  } catch (error) {
+    if (error instanceof HelpRequest) return [];
+    throw error;
+  }
+}

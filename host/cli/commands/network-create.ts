@@ -1,0 +1,58 @@
+/** dvm network create: a bridge network with a subnet and names. */
+
+import { openNetworks } from "../../api/network-api.ts";
+import type { Command } from "../command.ts";
+import { cliError } from "../errors.ts";
+import { asText, booleanFlag, listFlag, parseFlags, valueFlag } from "../parse/flag-set.ts";
+import { parseLabel } from "../parse/key-values.ts";
+
+const flags = {
+  driver: valueFlag({
+    short: "d",
+    placeholder: "string",
+    help: "Driver to manage the Network",
+    parse: parseDriver,
+    defaultText: '"bridge"',
+  }),
+  gateway: valueFlag({
+    placeholder: "ip",
+    help: "IPv4 Gateway for the master subnet",
+    parse: asText,
+  }),
+  help: booleanFlag({ help: "Print usage" }),
+  internal: booleanFlag({ help: "Restrict external access to the network" }),
+  label: listFlag({ help: "Set metadata on a network", parse: parseLabel }),
+  subnet: valueFlag({
+    placeholder: "subnet",
+    help: "Subnet in CIDR format that represents a network segment",
+    parse: asText,
+  }),
+} as const;
+
+export const networkCreate: Command = {
+  usage: "network create [OPTIONS] NETWORK",
+  summary: "Create a network",
+  flags,
+  run: async (words, context) => {
+    const { values, args } = parseFlags(flags, words);
+    const [name] = args;
+    if (name === undefined || args.length > 1) {
+      throw cliError("ARGUMENTS", "'dvm network create' requires exactly 1 argument");
+    }
+    const networks = await openNetworks(context);
+    const { id } = await networks.create({
+      name,
+      internal: values.internal,
+      labels: Object.fromEntries(values.label),
+      ...(values.subnet === undefined ? {} : { subnet: values.subnet }),
+      ...(values.gateway === undefined ? {} : { gateway: values.gateway }),
+    });
+    context.stdout.write(`${id}\n`);
+    return 0;
+  },
+};
+
+function parseDriver(text: string): "bridge" {
+  if (text === "bridge") return text;
+  throw new Error(`the only driver is bridge, not ${text}`);
+}

@@ -1,0 +1,45 @@
+/** dvm push: an image of the store into its registry. */
+
+import { openImages } from "../../api/engine-api.ts";
+import type { Command } from "../command.ts";
+import { cliError } from "../errors.ts";
+import { booleanFlag, parseFlags } from "../parse/flag-set.ts";
+import { helpFlag, insecureFlag } from "../parse/image-flags.ts";
+import { transferRenderer } from "../render/transfer.ts";
+import { interruptible } from "../terminal/interruptible.ts";
+
+const flags = {
+  ...helpFlag,
+  ...insecureFlag,
+  "all-tags": booleanFlag({
+    short: "a",
+    help: "Push all tags of an image to the repository (not supported)",
+  }),
+  quiet: booleanFlag({ short: "q", help: "Suppress verbose output" }),
+} as const;
+
+export const push: Command = {
+  usage: "push [OPTIONS] NAME[:TAG]",
+  summary: "Upload an image to a registry",
+  flags,
+  run: async (words, context) => {
+    const { values, args } = parseFlags(flags, words);
+    const [name] = args;
+    if (name === undefined || args.length > 1)
+      throw cliError("ARGUMENTS", "'dvm push' requires 1 argument");
+    if (values["all-tags"]) {
+      throw cliError("UNSUPPORTED", "--all-tags is not supported", {
+        hint: "push each tag by its name",
+      });
+    }
+    const images = await openImages(context);
+    const { onProgress } = transferRenderer(context.stderr, values.quiet);
+    const insecure = values["insecure-registry"];
+    const { digest, size } = await interruptible((signal) =>
+      images.push(name, { insecure, onProgress, signal }),
+    );
+    const tag = /:([\w.-]+)$/.exec(name)?.[1] ?? "latest";
+    context.stdout.write(values.quiet ? `${name}\n` : `${tag}: digest: ${digest} size: ${size}\n`);
+    return 0;
+  },
+};

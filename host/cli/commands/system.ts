@@ -1,0 +1,9 @@
+/** dvm system: what concerns dvm as a whole. */
+
+import { commandGroup } from "../command-group.ts";
+
+export const system = commandGroup({
+  name: "system",
+  summary: "Manage dvm",
+  members: { df: async () => (await import("./system-df.ts")).systemDf },
+});

@@ -1,0 +1,239 @@
+/** The containers of a daemon: found, made, watched; those of an earlier daemon taken over. */
+
+import { randomUUID } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type GuestDeadlines, guestDeadlines } from "../boot-machine.ts";
+import { makeContainerId } from "../container-name.ts";
+import { type ContainerRecord, RECORD_VERSION } from "../container-record.ts";
+import { ContainerStore } from "../container-store.ts";
+import { createContainer } from "../create-container.ts";
+import type { EventSink } from "../engine-event.ts";
+import type { EngineParts } from "../engine-parts.ts";
+import { engineError } from "../errors.ts";
+import { type EnginePaths, makePrivateFolder } from "../paths.ts";
+import { isOwned } from "../run-directory.ts";
+import { validateConfig } from "../validate-config.ts";
+import { EventBus } from "./event-bus.ts";
+import { ManagedContainer } from "./managed-container.ts";
+import type { ManagedParts } from "./managed-parts.ts";
+import type { Caller, DaemonContainerConfig } from "./model.ts";
+
+export interface DaemonOptions {
+  readonly paths: EnginePaths;
+  readonly parts: EngineParts;
+  readonly onEvent?: EventSink;
+  readonly deadlines?: GuestDeadlines;
+}
+
+export class Daemon implements AsyncDisposable {
+  readonly events = new EventBus();
+  /** made once per data root */
+  readonly id: string;
+  readonly #options: DaemonOptions;
+  readonly #store: ContainerStore;
+  readonly #onEvent: EventSink;
+  readonly #containers = new Map<string, ManagedContainer>();
+  readonly #parts: ManagedParts;
+
+  private constructor(options: DaemonOptions) {
+    const { paths, parts, onEvent = () => {}, deadlines = guestDeadlines() } = options;
+    this.#options = options;
+    this.#onEvent = onEvent;
+    this.id = ownId(paths.dataRoot);
+    this.#store = new ContainerStore(paths.dataRoot);
+    this.#parts = {
+      paths,
+      parts,
+      store: this.#store,
+      deadlines,
+      onEvent,
+      onAction: (record, action, attributes) => this.#tell(record, action, attributes),
+      onRemoved: (id) => this.#containers.delete(id),
+    };
+  }
+
+  /**
+   * Opens the data root, of which the caller holds the lock. Machines that an earlier daemon left are taken over;
+   * restart policies are applied in the background.
+   */
+  static async open(options: DaemonOptions): Promise<Daemon> {
+    const daemon = new Daemon(options);
+    await daemon.#sweep();
+    daemon.#readStore();
+    const recovered = [...daemon.#containers.values()].map((container) => container.recover());
+    await Promise.all(recovered);
+    return daemon;
+  }
+
+  /** Those that the caller may see, newest first. */
+  list(caller: Caller): ManagedContainer[] {
+    this.#readStore();
+    return [...this.#containers.values()]
+      .filter((container) => maySee(container.record, caller))
+      .sort((a, b) => b.record.created.localeCompare(a.record.created));
+  }
+
+  /** By name, id or unique start of an id. @throws DvmError `NO_SUCH_CONTAINER` */
+  find(reference: string, caller: Caller): ManagedContainer {
+    const visible = this.list(caller);
+    const name = reference.replace(/^\//, "");
+    const exact = visible.find(({ id, record }) => id === reference || record.name === name);
+    if (exact !== undefined) return exact;
+    const matches = reference === "" ? [] : visible.filter(({ id }) => id.startsWith(reference));
+    const [only] = matches;
+    if (only === undefined) {
+      throw engineError("NO_SUCH_CONTAINER", `no such container: ${reference}`);
+    }
+    if (matches.length > 1) {
+      throw engineError(
+        "NO_SUCH_CONTAINER",
+        `multiple IDs found with provided prefix: ${reference}`,
+      );
+    }
+    return only;
+  }
+
+  /** By full id. @throws DvmError `NO_SUCH_CONTAINER` */
+  get(id: string): ManagedContainer {
+    const container = this.#containers.get(id);
+    if (container === undefined) {
+      throw engineError("NO_SUCH_CONTAINER", `no such container: ${id}`);
+    }
+    return container;
+  }
+
+  /** The container in which an exec is. @throws DvmError `NO_SUCH_EXEC` */
+  ofExec(exec: string): ManagedContainer {
+    for (const container of this.#containers.values()) {
+      if (container.isRunning && container.run.execs.view(exec) !== undefined) return container;
+    }
+    throw engineError("NO_SUCH_EXEC", `no such exec instance: ${exec}`);
+  }
+
+  /**
+   * Makes a container; nothing runs yet.
+   *
+   * @throws DvmError for a configuration, an image or a name that is refused; nothing is left behind then
+   */
+  async create(
+    config: DaemonContainerConfig,
+    caller: Caller,
+    signal: AbortSignal,
+  ): Promise<ManagedContainer> {
+    validateConfig(config);
+    const { paths, parts } = this.#options;
+    const id = makeContainerId();
+    await using undo = new AsyncDisposableStack();
+    const name = this.#store.reserve(id, config.name);
+    undo.defer(() => this.#store.remove(id));
+    const image = await createContainer({
+      id,
+      config,
+      parts,
+      dataRoot: paths.dataRoot,
+      writableDisk: `${this.#store.folder(id)}/writable.img`,
+      keep: true,
+      onEvent: this.#onEvent,
+      signal,
+    });
+    undo.defer(() => parts.releaseImage(id, paths.dataRoot));
+    try {
+      const container = new ManagedContainer(
+        {
+          version: RECORD_VERSION,
+          id,
+          name,
+          created: new Date().toISOString(),
+          config,
+          image: { name: image.name, manifestDigest: image.manifestDigest, run: image.run },
+          state: { status: "created", oomKilled: false },
+          owner: caller.uid,
+        },
+        this.#parts,
+      );
+      container.kept.keepRootDisk(image.extents);
+      this.#store.write(container.record);
+      undo.move();
+      this.#containers.set(id, container);
+      container.tell("create");
+      return container;
+    } finally {
+      await image[Symbol.asyncDispose]();
+    }
+  }
+
+  /** Lets go of all machines, which run on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#containers.values()].map((container) => container.close()));
+  }
+
+  /** Removes what a create or a remove left that was cut short. */
+  async #sweep(): Promise<void> {
+    const { paths, parts } = this.#options;
+    for (const id of this.#store.orphans()) {
+      // one that another process is making at this moment has its run directory
+      if (isOwned(paths.runRoot, id)) continue;
+      await parts.releaseImage(id, paths.dataRoot);
+      this.#store.remove(id);
+    }
+  }
+
+  /** Containers of other processes may come and go. */
+  #readStore(): void {
+    const unknown = this.#store.ids().filter((id) => !this.#containers.has(id));
+    for (const id of unknown) {
+      // what another process runs in itself is its own, and has no disk for us to start from
+      const record = this.#isDaemons(id) ? this.#readIfWhole(id) : undefined;
+      if (record === undefined) continue;
+      this.#containers.set(id, new ManagedContainer(record, this.#parts));
+    }
+  }
+
+  #readIfWhole(id: string): ContainerRecord | undefined {
+    try {
+      return this.#store.read(id);
+    } catch (error) {
+      this.#onEvent({ type: "warning", container: id, text: (error as Error).message });
+      return undefined;
+    }
+  }
+
+  #isDaemons(id: string): boolean {
+    return existsSync(`${this.#store.folder(id)}/root-disk.json`);
+  }
+
+  #tell(
+    { id, name, config, image, owner }: ContainerRecord,
+    action: string,
+    attributes: Readonly<Record<string, string>> = {},
+  ): void {
+    this.events.emit({
+      type: "container",
+      action,
+      id,
+      attributes: {
+        ...image.run.labels,
+        ...config.labels,
+        ...attributes,
+        image: config.image,
+        name,
+      },
+      ...(owner === undefined ? {} : { owner }),
+    });
+  }
+}
+
+function ownId(dataRoot: string): string {
+  const path = join(dataRoot, "id");
+  if (!existsSync(path)) {
+    makePrivateFolder(dataRoot);
+    writeFileSync(path, `${randomUUID()}\n`, { mode: 0o600 });
+  }
+  return readFileSync(path, "utf8").trim();
+}
+
+/** root sees all, everyone else what is theirs. */
+function maySee({ owner }: ContainerRecord, { uid }: Caller): boolean {
+  return uid === 0 || uid === (owner ?? process.getuid?.());
+}

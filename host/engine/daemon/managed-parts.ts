@@ -1,0 +1,24 @@
+/** What a daemon's containers share. */
+
+import type { GuestDeadlines } from "../boot-machine.ts";
+import type { ContainerRecord } from "../container-record.ts";
+import type { ContainerStore } from "../container-store.ts";
+import type { EventSink } from "../engine-event.ts";
+import type { EngineParts } from "../engine-parts.ts";
+import type { EnginePaths } from "../paths.ts";
+
+export interface ManagedParts {
+  readonly paths: EnginePaths;
+  readonly parts: EngineParts;
+  readonly store: ContainerStore;
+  readonly deadlines: GuestDeadlines;
+  readonly onEvent: EventSink;
+  /** Docker's word for what happened to the container, and more about it */
+  readonly onAction: (
+    record: ContainerRecord,
+    action: string,
+    attributes?: Readonly<Record<string, string>>,
+  ) => void;
+  /** the container is no more */
+  readonly onRemoved: (id: string) => void;
+}

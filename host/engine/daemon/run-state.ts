@@ -1,0 +1,55 @@
+/** What the next daemon must know of a machine that runs: `run.json` in its run directory. */
+
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Stdio } from "#protocol";
+import type { ContainerExit } from "../live-container.ts";
+import type { ExecConfig } from "./model.ts";
+
+/** Version of the file. */
+const RUN_STATE_VERSION = 1;
+
+export interface ExecState {
+  readonly id: string;
+  readonly config: ExecConfig;
+  readonly stdio: Stdio;
+  readonly status: "created" | "running" | "exited";
+  readonly exitCode?: number;
+  readonly pid?: number;
+}
+
+export interface RunState {
+  readonly version: typeof RUN_STATE_VERSION;
+  readonly container: string;
+  /** clients that the guest's agent has had before the one who reads this */
+  readonly generation: number;
+  /** streams of the first process; absent: it was not started yet */
+  readonly stdio?: Stdio;
+  readonly startedAt?: string;
+  /** how the process ended */
+  readonly exit?: ContainerExit;
+  readonly execs: readonly ExecState[];
+}
+
+export function newRunState(container: string): RunState {
+  return { version: RUN_STATE_VERSION, container, generation: 0, execs: [] };
+}
+
+/** A reader sees the old state or the new one. */
+export function writeRunState(runDirectory: string, state: RunState): void {
+  const path = join(runDirectory, "run.json");
+  writeFileSync(`${path}.new`, JSON.stringify(state), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}
+
+/** Undefined when there is none, or none of this version. */
+export function readRunState(runDirectory: string): RunState | undefined {
+  try {
+    const state: Partial<RunState> = JSON.parse(
+      readFileSync(join(runDirectory, "run.json"), "utf8"),
+    );
+    return state.version === RUN_STATE_VERSION ? (state as RunState) : undefined;
+  } catch {
+    return undefined;
+  }
+}

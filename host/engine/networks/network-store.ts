@@ -1,0 +1,275 @@
+/** The networks that users have made, a file each, and who is in them. */
+
+import { randomBytes } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { chooseSubnet } from "../../network/bridge/address-pool.ts";
+import {
+  type BridgeNetwork,
+  bridgeName,
+  DEFAULT_BRIDGE,
+} from "../../network/bridge/bridge-network.ts";
+import { routedSubnets } from "../../network/bridge/devices.ts";
+import type { Endpoint } from "../../network/bridge/endpoint.ts";
+import { lookAtEndpoints } from "../../network/bridge/host-state.ts";
+import { networkError } from "../../network/errors.ts";
+import {
+  contains,
+  formatIpv4,
+  formatSubnet,
+  overlap,
+  parseIpv4,
+  parseSubnet,
+  type Subnet,
+} from "../../network/ipv4.ts";
+import { lockFile } from "../../sys/file-lock.ts";
+
+/** Version of the files. */
+const NETWORK_VERSION = 1;
+
+export interface StoredNetwork extends BridgeNetwork {
+  readonly version: typeof NETWORK_VERSION;
+  /** RFC 3339 */
+  readonly created: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface CreateNetworkOptions {
+  readonly name: string;
+  /** `address/prefix`; absent: one of the pools */
+  readonly subnet?: string;
+  /** absent: the subnet's first address */
+  readonly gateway?: string;
+  readonly internal?: boolean;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** A network as `ls` and `inspect` show it. */
+export interface NetworkView {
+  readonly id: string;
+  readonly name: string;
+  readonly driver: "bridge" | "user" | "null";
+  /** RFC 3339; empty for the ones that are always there */
+  readonly created: string;
+  /** `address/prefix`; empty where there is none, or none yet */
+  readonly subnet: string;
+  readonly gateway: string;
+  readonly internal: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** Names that mean a mode (Docker's, and our own). */
+const RESERVED: ReadonlySet<string> = new Set([
+  "none",
+  "user",
+  "bridge",
+  "host",
+  "default",
+  "container",
+]);
+/** moby daemon/names RestrictedNamePattern */
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/;
+/** A subnet needs a gateway and a container between its first and last address. */
+const LONGEST_PREFIX = 30;
+const SHORTEST_PREFIX = 8;
+
+export class NetworkStore {
+  readonly #folder: string;
+
+  constructor(dataRoot: string) {
+    this.#folder = join(dataRoot, "networks");
+  }
+
+  /** @throws DvmError `NETWORK_INVALID`, `NETWORK_EXISTS`, `SUBNET_OVERLAP`, `POOL_EXHAUSTED` */
+  async create(options: CreateNetworkOptions): Promise<StoredNetwork> {
+    const { name, internal = false, labels = {} } = options;
+    if (!NAME.test(name) || RESERVED.has(name)) {
+      throw networkError(
+        "NETWORK_INVALID",
+        `invalid network name: ${JSON.stringify(name.slice(0, 130))}`,
+      );
+    }
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    using _lock = await lockFile(this.#folder);
+    const others = this.list();
+    if (others.some((each) => each.name === name)) {
+      throw networkError("NETWORK_EXISTS", `network with name ${name} already exists`);
+    }
+    const used = [
+      ...others.map((each) => each.subnet),
+      ...lookAtEndpoints().map(({ network }) => network.subnet),
+      ...(await routedSubnets()),
+    ];
+    const subnet =
+      options.subnet === undefined ? chooseSubnet(used) : checkSubnet(options.subnet, used);
+    const id = randomBytes(32).toString("hex");
+    const network: StoredNetwork = {
+      version: NETWORK_VERSION,
+      id,
+      name,
+      bridge: bridgeName(id),
+      subnet,
+      gateway: checkGateway(options.gateway, subnet),
+      internal,
+      created: new Date().toISOString(),
+      labels,
+    };
+    const path = this.#path(id);
+    writeFileSync(`${path}.new`, JSON.stringify(network), { mode: 0o600 });
+    renameSync(`${path}.new`, path);
+    return network;
+  }
+
+  /** By name. */
+  list(): StoredNetwork[] {
+    if (!existsSync(this.#folder)) return [];
+    return readdirSync(this.#folder)
+      .filter((name) => name.endsWith(".json"))
+      .flatMap((name) => readNetwork(join(this.#folder, name)))
+      .sort((a, b) => a.name.localeCompare(b.name));
+  }
+
+  /** All that a container can be in, the modes too, with who is there. */
+  views(): NetworkView[] {
+    const endpoints = lookAtEndpoints();
+    const own = this.list().map((network) => view(network, endpoints));
+    return [...builtIn(endpoints), ...own];
+  }
+
+  /** By name, id or start of an id. @throws DvmError `NO_SUCH_NETWORK` */
+  find(reference: string): StoredNetwork {
+    const all = this.list();
+    const exact = all.find(({ name, id }) => name === reference || id === reference);
+    if (exact !== undefined) return exact;
+    const starts = /^[0-9a-f]{4,64}$/.test(reference)
+      ? all.filter(({ id }) => id.startsWith(reference))
+      : [];
+    const [found, another] = starts;
+    if (found === undefined || another !== undefined) {
+      throw networkError("NO_SUCH_NETWORK", `network ${reference} not found`);
+    }
+    return found;
+  }
+
+  /** @throws DvmError `NETWORK_IN_USE`, `NO_SUCH_NETWORK`, `NETWORK_INVALID` for one that is always there */
+  async remove(reference: string): Promise<StoredNetwork> {
+    if (RESERVED.has(reference)) {
+      throw networkError(
+        "NETWORK_INVALID",
+        `${reference} is a pre-defined network and cannot be removed`,
+      );
+    }
+    const network = this.find(reference);
+    using _lock = await lockFile(this.#folder);
+    const users = lookAtEndpoints().filter((each) => each.network.id === network.id);
+    if (users.length > 0) {
+      throw networkError(
+        "NETWORK_IN_USE",
+        `network ${network.name} has ${users.length} active endpoints`,
+      );
+    }
+    rmSync(this.#path(network.id), { force: true });
+    return network;
+  }
+
+  /** Removes the networks that nobody is in. */
+  async prune(): Promise<StoredNetwork[]> {
+    const busy = new Set(lookAtEndpoints().map(({ network }) => network.id));
+    const idle = this.list().filter(({ id }) => !busy.has(id));
+    for (const { id } of idle) await this.remove(id);
+    return idle;
+  }
+
+  #path(id: string): string {
+    return join(this.#folder, `${id}.json`);
+  }
+}
+
+function view(network: StoredNetwork, endpoints: readonly Endpoint[]): NetworkView {
+  const { id, name, created, internal, labels, gateway } = network;
+  return {
+    id,
+    name,
+    driver: "bridge",
+    created,
+    subnet: formatSubnet(network.subnet),
+    gateway: formatIpv4(gateway),
+    internal,
+    labels,
+    endpoints: endpoints.filter((each) => each.network.id === id),
+  };
+}
+
+function builtIn(endpoints: readonly Endpoint[]): NetworkView[] {
+  const members = endpoints.filter(({ network }) => network.bridge === DEFAULT_BRIDGE);
+  const network = members[0]?.network;
+  const plain = {
+    created: "",
+    subnet: "",
+    gateway: "",
+    internal: false,
+    labels: {},
+    endpoints: [],
+  };
+  return [
+    {
+      ...plain,
+      id: "bridge",
+      name: "bridge",
+      driver: "bridge",
+      endpoints: members,
+      ...(network && {
+        subnet: formatSubnet(network.subnet),
+        gateway: formatIpv4(network.gateway),
+      }),
+    },
+    { ...plain, id: "none", name: "none", driver: "null" },
+    { ...plain, id: "user", name: "user", driver: "user" },
+  ];
+}
+
+function checkSubnet(text: string, used: readonly Subnet[]): Subnet {
+  const subnet = parseSubnet(text);
+  const fits = subnet && subnet.prefix >= SHORTEST_PREFIX && subnet.prefix <= LONGEST_PREFIX;
+  if (!fits)
+    throw networkError("NETWORK_INVALID", `invalid subnet: ${text.slice(0, 80)}`, {
+      hint: `an IPv4 subnet with a prefix of ${SHORTEST_PREFIX} to ${LONGEST_PREFIX} bits, such as 10.20.0.0/16`,
+    });
+  const other = used.find((each) => overlap(subnet, each));
+  if (other === undefined) return subnet;
+  throw networkError(
+    "SUBNET_OVERLAP",
+    `subnet ${formatSubnet(subnet)} overlaps with ${formatSubnet(other)}, which this host has in use`,
+  );
+}
+
+function checkGateway(text: string | undefined, subnet: Subnet): number {
+  if (text === undefined) return subnet.base + 1;
+  const gateway = parseIpv4(text);
+  if (gateway === undefined || !contains(subnet, gateway) || gateway === subnet.base) {
+    throw networkError("NETWORK_INVALID", `no matching subnet for gateway ${text.slice(0, 80)}`);
+  }
+  return gateway;
+}
+
+function readNetwork(path: string): StoredNetwork[] {
+  try {
+    const value: Partial<StoredNetwork> = JSON.parse(readFileSync(path, "utf8"));
+    const isWhole =
+      value.version === NETWORK_VERSION && value.id && value.name && value.bridge && value.subnet;
+    return isWhole ? [value as StoredNetwork] : [];
+  } catch (error) {
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT")
+      return [];
+    throw error;
+  }
+}

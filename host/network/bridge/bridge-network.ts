@@ -1,0 +1,34 @@
+/** A network of several containers: what defines it. */
+
+import { createHash } from "node:crypto";
+import type { Subnet } from "../ipv4.ts";
+
+export interface BridgeNetwork {
+  /** 64 hexadecimal digits */
+  readonly id: string;
+  readonly name: string;
+  /** name of the bridge device on the host */
+  readonly bridge: string;
+  readonly subnet: Subnet;
+  /** address of the host in it */
+  readonly gateway: number;
+  /** whether nothing beyond the network is reached from it, nor reaches it */
+  readonly internal: boolean;
+}
+
+/** Name that every tap device starts with; what follows says whose it is. */
+export const TAP_PREFIX = "dvt-";
+/** Name of the bridge of Docker's default network. */
+export const DEFAULT_BRIDGE = "dvm0";
+/** Name that the bridges of users' networks start with. */
+const BRIDGE_PREFIX = "dvb-";
+
+/** Bridge device of a user's network; a device's name has at most 15 bytes (linux/if.h IFNAMSIZ). */
+export function bridgeName(id: string): string {
+  return `${BRIDGE_PREFIX}${id.slice(0, 11)}`;
+}
+
+/** Tap device of a container in a network. */
+export function tapName(container: string, bridge: string): string {
+  return `${TAP_PREFIX}${createHash("sha256").update(`${container}/${bridge}`).digest("hex").slice(0, 11)}`;
+}

@@ -1,0 +1,106 @@
+/**
+ * What dvm has changed on this host for its networks, in a folder of the network namespace's own: who is in which
+ * network. It lies where a reboot takes it, as the devices and rules themselves do, and is the same for every data
+ * root, for bridges and rules are.
+ */
+
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { lockFile } from "../../sys/file-lock.ts";
+import { type Endpoint, isEndpoint } from "./endpoint.ts";
+
+const STATE_ROOT = "/run/dvm/networks";
+const ENDPOINT_SUFFIX = ".endpoint.json";
+const FORWARDING_MARK = "forwarding-was-off";
+
+/** The state while nobody else may change it. */
+export class HostState implements Disposable {
+  readonly #folder: string;
+  readonly #lock: Disposable;
+
+  private constructor(folder: string, lock: Disposable) {
+    this.#folder = folder;
+    this.#lock = lock;
+  }
+
+  /** Waits for the others. */
+  static async open(root: string = STATE_ROOT): Promise<HostState> {
+    const folder = stateFolder(root);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    return new HostState(folder, await lockFile(folder));
+  }
+
+  /** The endpoints whose machines are there, and those whose machines are gone. */
+  endpoints(): { readonly living: Endpoint[]; readonly dead: Endpoint[] } {
+    const all = readEndpoints(this.#folder);
+    const lives = ({ runDirectory }: Endpoint) => existsSync(runDirectory);
+    return { living: all.filter(lives), dead: all.filter((each) => !lives(each)) };
+  }
+
+  write(endpoint: Endpoint): void {
+    const path = this.#path(endpoint);
+    writeFileSync(`${path}.new`, JSON.stringify(endpoint), { mode: 0o600 });
+    renameSync(`${path}.new`, path);
+  }
+
+  remove(endpoint: Endpoint): void {
+    rmSync(this.#path(endpoint), { force: true });
+  }
+
+  /** Whether dvm has turned forwarding on and is to turn it off again. */
+  get forwardingIsOurs(): boolean {
+    return existsSync(join(this.#folder, FORWARDING_MARK));
+  }
+
+  set forwardingIsOurs(value: boolean) {
+    const path = join(this.#folder, FORWARDING_MARK);
+    if (value) writeFileSync(path, "");
+    else rmSync(path, { force: true });
+  }
+
+  [Symbol.dispose](): void {
+    this.#lock[Symbol.dispose]();
+  }
+
+  #path({ tap }: Endpoint): string {
+    return join(this.#folder, `${tap}${ENDPOINT_SUFFIX}`);
+  }
+}
+
+/** The endpoints as they are at this moment, for who only looks. */
+export function lookAtEndpoints(root: string = STATE_ROOT): Endpoint[] {
+  return readEndpoints(stateFolder(root)).filter(({ runDirectory }) => existsSync(runDirectory));
+}
+
+/** One for each network namespace: its inode is its name (namespaces(7)). */
+function stateFolder(root: string): string {
+  const [inode = "unknown"] = /\d+/.exec(readlinkSync("/proc/self/ns/net")) ?? [];
+  return join(root, inode);
+}
+
+function readEndpoints(folder: string): Endpoint[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(ENDPOINT_SUFFIX))
+    .flatMap((name) => {
+      try {
+        const value: unknown = JSON.parse(readFileSync(join(folder, name), "utf8"));
+        return isEndpoint(value) ? [value] : [];
+      } catch (error) {
+        // one that has just gone, or a file that was cut short
+        if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") {
+          return [];
+        }
+        throw error;
+      }
+    });
+}

@@ -1,0 +1,108 @@
+/**
+ * Keeps a name server on the gateway address of a bridge for as long as this process has a container there. Several
+ * processes may: the first has the address, and another takes over when it ends. What they answer is on disk, where all
+ * of them read it.
+ */
+
+import type { BridgeNetwork } from "../bridge/bridge-network.ts";
+import { DEFAULT_BRIDGE } from "../bridge/bridge-network.ts";
+import { lookAtEndpoints } from "../bridge/host-state.ts";
+import { hostResolver } from "../host-resolver.ts";
+import { contains, formatIpv4, parseIpv4 } from "../ipv4.ts";
+import { type DnsServerOptions, openDnsServer } from "./dns-server.ts";
+
+/** Between two tries for an address that another has, in `milliseconds`. */
+const TRY_AGAIN = 250;
+const DNS_PORT = 53;
+
+/** Servers of this process, with how many containers need each. */
+const services = new Map<string, { users: number; readonly service: NameService }>();
+
+/** A hold on the network's name server; the last to let go ends it. */
+export async function holdNameService(network: BridgeNetwork): Promise<AsyncDisposable> {
+  const { bridge } = network;
+  const entry = services.get(bridge) ?? { users: 0, service: new NameService(network) };
+  entry.users++;
+  services.set(bridge, entry);
+  await entry.service.started;
+  return {
+    [Symbol.asyncDispose]: async () => {
+      entry.users--;
+      if (entry.users > 0) return;
+      services.delete(bridge);
+      await entry.service[Symbol.asyncDispose]();
+    },
+  };
+}
+
+class NameService implements AsyncDisposable {
+  readonly #options: DnsServerOptions;
+  /** settles after the first try */
+  readonly started: Promise<void>;
+  #server: AsyncDisposable | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #ended = false;
+
+  constructor(network: BridgeNetwork) {
+    this.#options = serverOptions(network);
+    this.started = this.#try();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    await this.started;
+    await this.#server?.[Symbol.asyncDispose]();
+  }
+
+  async #try(): Promise<void> {
+    try {
+      const server = await openDnsServer(this.#options);
+      if (this.#ended) await server[Symbol.asyncDispose]();
+      else this.#server = server;
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? "";
+      if (!["EADDRINUSE", "EADDRNOTAVAIL"].includes(code)) throw error;
+      if (!this.#ended) this.#timer = setTimeout(() => void this.#try(), TRY_AGAIN).unref();
+    }
+  }
+}
+
+function serverOptions(network: BridgeNetwork): DnsServerOptions {
+  const { bridge, name, subnet, gateway, internal } = network;
+  // on Docker's default network containers do not find each other by name
+  const hasNames = bridge !== DEFAULT_BRIDGE;
+  return {
+    address: formatIpv4(gateway),
+    port: DNS_PORT,
+    serves: (client) => contains(subnet, parseIpv4(client) ?? -1),
+    lookUp: (asked, client) => (hasNames ? lookUp(asked, client, bridge) : undefined),
+    nameOf: (address) => {
+      const found = lookAtEndpoints().find(
+        (each) => hasNames && each.network.bridge === bridge && each.address === address,
+      );
+      const [first] = found?.names ?? [];
+      return first === undefined ? undefined : `${first}.${name}`;
+    },
+    forwardTo: () => (internal ? [] : hostResolver().servers),
+  };
+}
+
+/** A container finds the others of every network that it is in, by their names, and by `name.network`. */
+function lookUp(asked: string, client: string, bridge: string): readonly string[] | undefined {
+  const all = lookAtEndpoints();
+  const asker = all.find((each) => each.network.bridge === bridge && each.address === client);
+  const bridges = all
+    .filter(({ container }) => container === asker?.container)
+    .map(({ network }) => network.bridge);
+  const found = all.filter(
+    ({ network, names }) =>
+      network.bridge !== DEFAULT_BRIDGE &&
+      bridges.includes(network.bridge) &&
+      names.some((each) => {
+        const known = each.toLowerCase();
+        return asked === known || asked === `${known}.${network.name.toLowerCase()}`;
+      }),
+  );
+  return found.length === 0 ? undefined : found.map(({ address }) => address);
+}

@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { join, resolve } from "node:path";
+import { test } from "node:test";
+import { runInNestedHost } from "./nested/nested-host.ts";
+import { SmallGuests } from "./small-guest/small-guest.ts";
+
+const build = resolve(import.meta.dirname, "../../../build");
+
+/** For the nested host as a whole, in `milliseconds`: it runs some thirty machines, on an emulated processor. */
+const TIMEOUT = 900_000;
+
+test("in a host whose KVM runs Linux", { timeout: TIMEOUT + 60_000 }, async (t) => {
+  using guests = new SmallGuests();
+  const parts = ["kernel/vmlinux", "agent/initramfs.cpio", "images/busybox"];
+  const { exitCode, output } = await runInNestedHost({
+    command: [
+      "export DVM_SMALL_GUEST=/dvm/small-guest",
+      "node --test-reporter=tap host/vmm/process/small-guest.vm.test.ts",
+      "node --test-reporter=tap host/vmm/process/nested/nested-suite.ts",
+    ].join("\n"),
+    files: {
+      ...Object.fromEntries(parts.map((part) => [join("build", part), join(build, part)])),
+      "small-guest": guests.kernel,
+    },
+    programs: ["/usr/sbin/mkfs.ext4", "/usr/bin/script", "/usr/bin/passt"],
+    timeout: TIMEOUT,
+  });
+  const results = [...output.matchAll(/^ *(not )?ok \d+ - ([^\r\n]*)/gm)];
+  for (const [, failed, name] of results) {
+    await t.test(String(name), () => assert.equal(failed, undefined, output));
+  }
+  assert.equal(exitCode, 0, output);
+  assert.ok(results.length > 40, output);
+});
