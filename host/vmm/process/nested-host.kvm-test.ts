@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { runInNestedHost } from "./nested/nested-host.ts";
-import { SmallGuests } from "./small-guest/small-guest.ts";
+import { SmallGuests, whyNoKvm } from "./small-guest/small-guest.ts";
 
 const build = resolve(import.meta.dirname, "../../../build");
+
+const SMALL_GUESTS = "node --test-reporter=tap host/vmm/process/small-guest.vm.test.ts || exit";
 
 /** For the nested host as a whole, in `milliseconds`: it runs some thirty machines, on an emulated processor. */
 const TIMEOUT = 900_000;
@@ -15,7 +17,7 @@ test("in a host whose KVM runs Linux", { timeout: TIMEOUT + 60_000 }, async (t) 
   const { exitCode, output } = await runInNestedHost({
     command: [
       "export DVM_SMALL_GUEST=/dvm/small-guest",
-      "node --test-reporter=tap host/vmm/process/small-guest.vm.test.ts",
+      ...(whyNoKvm() === undefined ? [] : [SMALL_GUESTS]), // where there is a KVM device they run on that
       "node --test-reporter=tap host/vmm/process/nested/nested-suite.ts",
     ].join("\n"),
     files: {
@@ -30,5 +32,5 @@ test("in a host whose KVM runs Linux", { timeout: TIMEOUT + 60_000 }, async (t) 
     await t.test(String(name), () => assert.equal(failed, undefined, output));
   }
   assert.equal(exitCode, 0, output);
-  assert.ok(results.length > 40, output);
+  assert.ok(results.length >= 15, output);
 });

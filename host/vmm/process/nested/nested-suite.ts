@@ -61,7 +61,9 @@ function call(
   const silent = result.then(({ code, err: words }) => {
     if (out.length === 0) throw new Error(`dvm ended with ${code} and no output: ${words}`);
   });
-  return { child, result, spoke: Promise.race([once(child.stdout, "data"), silent]) };
+  const spoke = Promise.race([once(child.stdout, "data"), silent]);
+  spoke.catch(() => {}); // most calls are not waited for in this way
+  return { child, result, spoke };
 }
 
 function run(words: string, script: string, options?: RunOptions): Promise<Result> {
