@@ -47,6 +47,8 @@ export class Lab implements AsyncDisposable {
     this.#server(outside, WEB_SERVER);
     this.#server(outside, NAME_SERVER);
     writeFileSync(join(this.folder, "resolv.conf"), `nameserver ${OUTSIDE}\n`);
+    // a new network namespace has the machine's own settings
+    this.inHostSync(["sysctl", "-qw", "net.ipv4.ip_forward=0"]);
     this.inHostSync(["sysctl", "-qw", "net.ipv4.ping_group_range=0 2147483647"]);
   }
 
