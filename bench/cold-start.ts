@@ -1,6 +1,7 @@
 /**
  * Cold start: `dvm run --rm busybox true` over its floor, which is QEMU with the same accelerator, kernel, memory
- * and an init that ends the machine at once.
+ * and an init that ends the machine at once. The machine is cold; dvmd runs already, as Docker's daemon would: the round
+ * that warms up has started it.
  *
  * usage: node bench/cold-start.ts [RUNS]
  */

@@ -10,15 +10,13 @@ import { join } from "node:path";
 import { connectAgent } from "../host/agent/agent-client.ts";
 import { floorInitramfs } from "./floor/floor-initramfs.ts";
 import { startBareQemu } from "./floor/qemu.ts";
-import { runCommand } from "./measure/command.ts";
+import { buildPlugin } from "./machine/plugin.ts";
 import { INITRAMFS } from "./paths.ts";
 
 const memoryMiB = Number(process.argv[2] ?? 128);
 const folder = await mkdtemp(join(tmpdir(), "dvm-bench-"));
 try {
-  const plugin = join(folder, "instructions.so");
-  const source = join(import.meta.dirname, "instruction-counter/instructions.c");
-  await runCommand("gcc", ["-shared", "-fPIC", "-O2", "-o", plugin, source]);
+  const plugin = await buildPlugin("instructions", folder);
   const kernelOnly = await count(await floorInitramfs(folder), plugin);
   const ready = await count(INITRAMFS, plugin);
   process.stdout.write(

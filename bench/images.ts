@@ -1,7 +1,8 @@
 /**
  * Images: a pull from a registry on loopback to a root disk that is ready to boot, beside the raw decompression of
- * the same layers by libdeflate on the same cores, and beside `skopeo copy` with `umoci unpack`. Then its memory, what
- * a second image costs that shares three of its four layers, and 40 layers against one.
+ * the same layers by libdeflate on the same cores, with the steps between the two one by one, and beside `skopeo copy`
+ * with `umoci unpack`. Then its memory, what a second image costs that shares three of its four layers, and 40 layers
+ * against one.
  *
  * usage: node bench/images.ts [RUNS]
  */
@@ -9,6 +10,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { startRegistry } from "../host/image/test-support/real-registry.ts";
 import { describeEnvironment } from "./environment.ts";
 import { layerFiles, MANY, makeLayout } from "./image-scenes/four-layers.ts";
@@ -47,6 +49,20 @@ try {
         ])
       ).milliseconds,
   };
+  const rung = (mode: string, what: string) => ({
+    name: `ISA-L${what}, a thread a core`,
+    once: () =>
+      inFresh(folder, async (root) => {
+        const program = new URL("./image-scenes/rung.ts", import.meta.url);
+        const args = ["--no-warnings", fileURLToPath(program), mode, root, ...layers];
+        return Number((await runCommand(process.execPath, args)).stdout);
+      }),
+  });
+  const rungs = [
+    rung("inflate", ""),
+    rung("hash", ", SHA-256 of blob and stream"),
+    rung("write", ", both digests, the stream into a file"),
+  ];
   const pull = {
     name: "dvm pull to a root disk",
     once: () =>
@@ -78,7 +94,7 @@ try {
   await report("images-libdeflate", {
     environment,
     unit: "ms",
-    ...(await interleave([libdeflate, pull], runs)),
+    ...(await interleave([libdeflate, ...rungs, pull], runs)),
   });
   await report("images-umoci", {
     environment,

@@ -2,9 +2,9 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Environment } from "./environment.ts";
 import type { Comparison } from "./measure/interleave.ts";
 import type { Summary } from "./measure/summary.ts";
+import type { Environment } from "./result/result.ts";
 
 /** Version of the result files. */
 const RESULT_VERSION = 1;

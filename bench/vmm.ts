@@ -1,7 +1,7 @@
 /**
  * Our VMM beside QEMU's microvm, both on KVM, in the nested host. The processor there is emulated, which makes
  * Node's own start some twenty times what it is on a real one: so the time from the first call to KVM stands beside
- * that of the whole process.
+ * that of the whole process. Then what reading a disk takes.
  *
  * usage: node bench/vmm.ts [RUNS]
  */
@@ -11,27 +11,44 @@ import { runInNestedHost } from "../host/vmm/process/nested/nested-host.ts";
 import { describeEnvironment } from "./environment.ts";
 import type { Comparison } from "./measure/interleave.ts";
 import { summarise } from "./measure/summary.ts";
-import { INITRAMFS, KERNEL, PROJECT } from "./paths.ts";
+import { IMAGES, INITRAMFS, KERNEL, PROJECT } from "./paths.ts";
 import { report } from "./report.ts";
 
 const QEMU_DATA = "/usr/share/qemu";
 /** QEMU's microvm, and what the backend starts it by. */
-const PROGRAMS = ["/usr/bin/qemu-system-x86_64", "/usr/bin/setpriv"];
+const PROGRAMS = ["/usr/bin/qemu-system-x86_64", "/usr/bin/setpriv", "/usr/sbin/mkfs.ext4"];
 const TIMEOUT = 1_200_000;
 
 const runs = Number(process.argv[2] ?? 10);
 const { output, exitCode } = await runInNestedHost({
-  command: `mkdir -p /usr/share && ln -s /dvm/qemu ${QEMU_DATA} && node bench/nested/vmm-start.ts ${runs}`,
+  command: `mkdir -p /usr/share && ln -s $PWD/qemu ${QEMU_DATA}
+    node bench/nested/vmm-start.ts ${runs}; node bench/nested/vmm-read.ts ${Math.ceil(runs / 3)}`,
   files: {
-    ...Object.fromEntries([KERNEL, INITRAMFS].map((path) => [relative(PROJECT, path), path])),
+    ...Object.fromEntries(
+      [KERNEL, INITRAMFS, join(IMAGES, "busybox")].map((path) => [relative(PROJECT, path), path]),
+    ),
     bench: join(PROJECT, "bench"),
     "qemu/qboot.rom": join(QEMU_DATA, "qboot.rom"),
   },
   programs: PROGRAMS,
   timeout: TIMEOUT,
 });
-const text = /^RESULT (.*)$/m.exec(output)?.[1];
-if (text === undefined) throw new Error(`the nested host ended with ${exitCode}:\n${output}`);
-const { exits, ...comparison } = JSON.parse(text) as Comparison & { readonly exits: number[] };
-await report("vmm", { environment: await describeEnvironment(), unit: "ms", ...comparison });
+const environment = await describeEnvironment();
+const { exits, ...starts } = resultOf<{ readonly exits: number[] }>("RESULT");
+await report("vmm", { environment, unit: "ms", ...starts });
 process.stdout.write(`  exits to agent ready: ${JSON.stringify(summarise(exits))}\n`);
+const { processorTime, ...reads } = resultOf<{ readonly processorTime: Record<string, number[]> }>(
+  "READ",
+);
+await report("vmm-read", { environment, unit: "ms", ...reads });
+for (const [vmm, values] of Object.entries(processorTime)) {
+  process.stdout.write(
+    `  processor time per MB, ${vmm}: ${JSON.stringify(summarise(values))} ms\n`,
+  );
+}
+
+function resultOf<More>(mark: string): Comparison & More {
+  const text = new RegExp(`^${mark} (.*)$`, "m").exec(output)?.[1];
+  if (text === undefined) throw new Error(`the nested host ended with ${exitCode}:\n${output}`);
+  return JSON.parse(text) as Comparison & More; // written by our own programs
+}

@@ -1,15 +1,21 @@
 /**
- * The command line in a few files instead of two hundred, for a fast start: `build/cli`. bin/dvm takes it where it is
- * there, and it gives way to the sources as soon as one of them differs, so that nobody who edits them notices it.
+ * The command line in one file instead of two hundred, for a fast start: `build/cli/main.js`, which `dvm.cjs` loads.
+ * It is no ECMAScript module, since Node's loader of those takes some milliseconds for each file and for each of
+ * Node's own modules. bin/dvm takes it where it is there, unless one of its sources is newer (`newer.sh`), so that
+ * nobody who edits them notices it. The same for the daemon: `dvmd.cjs` and `dvmd-newer.sh`.
  */
 
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { build, type Plugin } from "esbuild";
+import { type BuildOptions, build, type Plugin } from "esbuild";
 
 /** A source as it was when the bundle was made: path below the project, time of its last change in `ms`, size. */
 type Source = readonly [path: string, modified: number, bytes: number];
+
+const LOADER = "dvm.cjs";
+const BUNDLE = "main.js";
+const DAEMON = "dvmd.cjs";
 
 /** Makes the bundle unless it is there and all its sources are what they were. */
 export async function bundleCommandLine(
@@ -20,35 +26,37 @@ export async function bundleCommandLine(
   if (await isFresh(root, target)) return;
   onProgress("bundling the command line");
   const fresh = `${target}.${process.pid}`;
+  const started = new Date();
   try {
-    const { metafile } = await build({
+    const programs = { ...OPTIONS, absWorkingDir: root, plugins: [placesOfSources] };
+    const commandLine = await build({
+      ...programs,
       entryPoints: [join(root, "host/cli/main.ts")],
-      absWorkingDir: root,
-      outdir: fresh,
-      outExtension: { ".js": ".mjs" },
-      bundle: true,
-      splitting: true,
-      platform: "node",
-      format: "esm",
-      target: "node24",
-      // koffi finds its binary by its own place; esbuild is a program of its own
-      external: ["koffi", "esbuild"],
-      // what was CommonJS asks for Node's modules by `require`
-      banner: {
-        js: 'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);',
-      },
+      outfile: join(fresh, BUNDLE),
       metafile: true,
-      logLevel: "silent",
-      plugins: [placesOfSources],
     });
-    const sources = await Promise.all(
-      Object.keys(metafile.inputs).map(async (path): Promise<Source> => {
-        const { mtimeMs, size } = await stat(join(root, path));
-        return [path, mtimeMs, size];
-      }),
-    );
-    await writeFile(join(fresh, "sources.json"), JSON.stringify(sources));
-    await writeFile(join(fresh, "dvm.mjs"), entry(root, sources));
+    const daemon = await build({
+      ...programs,
+      entryPoints: [join(root, "host/api/server/dvmd.ts")],
+      outfile: join(fresh, DAEMON),
+      metafile: true,
+    });
+    await build({
+      ...OPTIONS,
+      entryPoints: [join(root, "bin/load-bundle.ts")],
+      outfile: join(fresh, LOADER),
+    });
+    const own = await statSources(root, [
+      ...Object.keys(commandLine.metafile.inputs),
+      "bin/load-bundle.ts",
+      "bin/bundle.ts",
+    ]);
+    const daemons = await statSources(root, Object.keys(daemon.metafile.inputs));
+    await writeFile(join(fresh, "sources.json"), JSON.stringify([...own, ...daemons]));
+    await writeFile(join(fresh, "newer.sh"), newerScript(own));
+    await writeFile(join(fresh, "dvmd-newer.sh"), newerScript(daemons));
+    // what is changed while this works is newer than the bundle
+    for (const file of [LOADER, DAEMON]) await utimes(join(fresh, file), started, started);
     await mkdir(dirname(target), { recursive: true });
     await rm(target, { recursive: true, force: true });
     await rename(fresh, target);
@@ -56,6 +64,18 @@ export async function bundleCommandLine(
     await rm(fresh, { recursive: true, force: true });
   }
 }
+
+const OPTIONS = {
+  bundle: true,
+  platform: "node",
+  format: "cjs",
+  target: "node24",
+  charset: "ascii",
+  minifyWhitespace: true,
+  // koffi finds its binary by its own place; esbuild is a program of its own
+  external: ["koffi", "esbuild"],
+  logLevel: "silent",
+} satisfies BuildOptions;
 
 /** Modules that ask where they are get the answer that they would get without the bundle. */
 const placesOfSources: Plugin = {
@@ -72,16 +92,22 @@ const placesOfSources: Plugin = {
   },
 };
 
-/** Runs the bundle if it still is what the sources say, the sources if not. */
-function entry(root: string, sources: readonly Source[]): string {
-  return `import { statSync } from "node:fs";
-const root = ${JSON.stringify(`${root}/`)};
-const sources = ${JSON.stringify(sources)};
-const same = sources.every(([path, modified, bytes]) => {
-  const found = statSync(root + path, { throwIfNoEntry: false });
-  return found !== undefined && found.mtimeMs === modified && found.size === bytes;
-});
-await import(same ? "./main.mjs" : root + "host/cli/main.ts");
+function statSources(root: string, paths: readonly string[]): Promise<Source[]> {
+  return Promise.all(
+    paths.map(async (path): Promise<Source> => {
+      const { mtimeMs, size } = await stat(join(root, path));
+      return [path, mtimeMs, size];
+    }),
+  );
+}
+
+/** Shell code that ends with success when one of the sources below `$root` is newer than the file `$main`. */
+function newerScript(sources: readonly Source[]): string {
+  const paths = sources.map(([path]) => `'${path.replaceAll("'", "'\\''")}'`);
+  return `for source in ${paths.join(" ")}; do
+  [ "$root/$source" -nt "$main" ] && return 0
+done
+return 1
 `;
 }
 

@@ -1,7 +1,7 @@
 # Lists all that can be said of the files below $1: path, type, mode, owner, time, size, links, digest, xattrs.
 # What dvm itself puts into every container is left out, and the times of the two folders that it puts it in.
 cd "${1:-/}"
-skip='( -path ./proc -o -path ./sys -o -path ./dev -o -path ./etc/hosts -o -path ./etc/hostname -o -path ./etc/resolv.conf ) -prune -o'
+skip='( -path ./proc -o -path ./sys -o -path ./dev -o -path ./etc/hosts -o -path ./etc/hostname -o -path ./etc/resolv.conf -o -path ./etc/mtab -o -path ./.dockerenv ) -prune -o'
 find . -xdev $skip -type d ! -path . ! -path ./etc -printf 'd\t%P\t%m\t%U:%G\t%T@\n' \
   -o $skip -type f -printf 'f\t%P\t%m\t%U:%G\t%T@\t%s\t%n\n' \
   -o $skip -type l -printf 'l\t%P\t%U:%G\t%l\n' \

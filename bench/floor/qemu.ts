@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
-import type { Accelerator, MachineConfig } from "../../host/vmm/hypervisor.ts";
+import type { Accelerator, DiskConfig, MachineConfig } from "../../host/vmm/hypervisor.ts";
 import { AGENT_FD, qemuArguments } from "../../host/vmm/qemu/qemu-arguments.ts";
 import { KERNEL } from "../paths.ts";
 
@@ -16,6 +16,11 @@ export interface BareQemuOptions {
   readonly tscKhz?: number;
   /** a TCG plugin that counts instructions; the clock then runs by them */
   readonly counter?: string;
+  readonly disks?: readonly DiskConfig[];
+  /** further words for QEMU */
+  readonly more?: readonly string[];
+  /** program that starts QEMU, with its own words, such as a tracer */
+  readonly through?: readonly string[];
 }
 
 export interface BareQemu {
@@ -35,14 +40,21 @@ export function startBareQemu(options: BareQemuOptions): BareQemu {
     commandLine: ["quiet"],
     memoryMiB: options.memoryMiB,
     vcpus: 1,
-    disks: [],
+    disks: options.disks ?? [],
     networks: [],
     shares: [],
     runDirectory: "/nonexistent",
   };
   const { accelerator, tscKhz } = options;
   const args = qemuArguments({ config, accelerator, ...(tscKhz && { tscKhz }) });
-  const child = spawn("qemu-system-x86_64", counted(args, options.counter), {
+  const { through = [], more = [], counter } = options;
+  const [program = "", ...rest] = [
+    ...through,
+    "qemu-system-x86_64",
+    ...counted(args, counter),
+    ...more,
+  ];
+  const child = spawn(program, rest, {
     stdio: ["ignore", "ignore", "pipe", "pipe", "pipe", "pipe"],
   });
   const errors: Buffer[] = [];

@@ -76,8 +76,8 @@ async function addImage(layout: string, tag: string, tars: readonly string[]): P
   await runCommand("umoci", ["config", ...image, "--config.cmd", "true"]);
 }
 
-/** The same files in many layers and in one: busybox and a file for each layer above it. */
-async function makeManyAndOne(folder: string, layout: string): Promise<void> {
+/** The same files in many layers and in one, as the tags `many` and `one`: busybox and a file for each layer above it. */
+export async function makeManyAndOne(folder: string, layout: string): Promise<void> {
   const root = join(folder, "busybox/rootfs");
   await runCommand("umoci", [
     "unpack",

@@ -16,9 +16,10 @@ import { PR_SET_DUMPABLE } from "../linux/prctl.ts";
 import { CLONE_NEWNET, CLONE_NEWUTS } from "../linux/sched.ts";
 import { AF_INET, SOCK_CLOEXEC, SOCK_DGRAM } from "../linux/socket.ts";
 import { makedev, S_IFCHR } from "../linux/stat.ts";
-import { isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
+import { isSyscallError, type SyscallError, type Syscalls } from "../syscalls/syscalls.ts";
 import { type ContainerPlan, isMapped } from "./container-plan.ts";
 import { DEFAULT_DEVICES, DEVICE_LINKS } from "./default-mounts.ts";
+import { containerError } from "./errors.ts";
 import { writeNewText, writeSetting } from "./file-access.ts";
 import { type Kind, openRoot } from "./inside-root.ts";
 import type { KernelPaths } from "./kernel-paths.ts";
@@ -140,16 +141,20 @@ function mountTerminals(sys: Syscalls, { root, pts, console }: ContainerPlaces):
   sys.mount({ source: `${pts}/${console}`, target: `${root}/dev/console`, flags: MS_BIND });
 }
 
-/** The user's mounts and the agent's files, outer before inner; the user's outweigh the agent's. */
+/**
+ * The user's mounts and the agent's files, outer before inner; the user's outweigh the agent's. The files are as
+ * read-only as the root (moby container/container_unix.go NetworkMounts).
+ */
 function askedFor(
-  { mounts }: ContainerPlan,
+  { mounts, spec }: ContainerPlan,
   { files }: ContainerPlaces,
 ): (PlannedMount & { kind?: Kind })[] {
   const own = Object.entries(files).filter(
     ([path]) => !mounts.some(({ destination }) => destination === path),
   );
+  const flags = MS_BIND | (spec.rootfs.readOnly ? MS_RDONLY : 0);
   const all = [
-    ...own.map(([path, source]) => ({ ...bindMount(path, source), kind: "file" as const })),
+    ...own.map(([path, source]) => ({ ...bindMount(path, source), flags, kind: "file" as const })),
     ...mounts,
   ];
   const depth = ({ destination }: PlannedMount): number => destination.split("/").length;
@@ -178,9 +183,26 @@ function setSysctls(sys: Syscalls, plan: ContainerPlan): void {
       if (isMapped(plan)) writeMappedSysctl(sys, path, value);
       else writeSetting(sys, path, value);
     } catch (error) {
-      if (!optional || !isSyscallError(error)) throw error;
+      if (!isSyscallError(error)) throw error;
+      if (!optional) throw refusedSysctl({ path, value }, error);
     }
   }
+}
+
+/** What the kernel has against a parameter of the user's, where that is what the user got wrong. */
+function refusedSysctl(
+  { path, value }: { readonly path: string; readonly value: string },
+  error: SyscallError,
+): Error {
+  const name = path.replace("/proc/sys/", "");
+  if (error.code === "ENOENT") {
+    return containerError("CONTAINER_SPEC", `the guest's kernel has no parameter ${name}`);
+  }
+  const cut = JSON.stringify(value.slice(0, 80));
+  if (["EINVAL", "ERANGE"].includes(error.code)) {
+    return containerError("CONTAINER_SPEC", `kernel parameter ${name} cannot be ${cut}`);
+  }
+  return error;
 }
 
 /** Linux 6.1 lets the guest's root write those of an IPC namespace, later ones the namespace's. */

@@ -15,6 +15,7 @@ import type { ProcessPlan } from "./process-plan.ts";
 import type { Stage } from "./report.ts";
 import type { ChildStdio } from "./stdio.ts";
 import { type Identity, resolveUser } from "./user.ts";
+import { checkMapped } from "./user-namespace.ts";
 
 /** close_range(2)'s last descriptor */
 const LAST_FD = 0xffff_ffff;
@@ -22,8 +23,8 @@ const LAST_FD = 0xffff_ffff;
 export interface ProcessBirth {
   readonly plan: ProcessPlan;
   readonly stdio: ChildStdio;
-  /** whether the process has its limits already, for want of the privilege to raise them */
-  readonly limited?: boolean;
+  /** whether it is in a user namespace of its own: its limits are set already, for want of the privilege to raise them */
+  readonly mapped?: boolean;
 }
 
 /**
@@ -31,14 +32,15 @@ export interface ProcessBirth {
  */
 export function becomeProcess(
   sys: Syscalls,
-  { plan, stdio, limited = false }: ProcessBirth,
+  { plan, stdio, mapped = false }: ProcessBirth,
   stage: Stage,
 ): never {
   stage("set limits");
-  if (!limited) setLimits(sys, plan);
+  if (!mapped) setLimits(sys, plan);
   sys.umask(0o022);
   stage("look up user");
   const identity = lookUpUser(sys, plan);
+  if (mapped) checkMapped(identity);
   stage("connect standard streams");
   connectStdio(sys, { plan, stdio }, identity);
   stage(`change directory to ${plan.cwd}`);

@@ -5,7 +5,7 @@ import type { ContainerSpec } from "../protocol/container-spec.ts";
 import { type Fd, isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
 import type { ContainerPlaces } from "./become-container.ts";
 import { Cgroup } from "./cgroup.ts";
-import { type ContainerPlan, diskMounts, planContainer } from "./container-plan.ts";
+import { type ContainerPlan, diskMounts, planContainer, shareMounts } from "./container-plan.ts";
 import { devptsOptions } from "./default-mounts.ts";
 import { restrictDevices } from "./device-rules.ts";
 import { type Disks, unmountIfAny } from "./disks.ts";
@@ -14,8 +14,10 @@ import { ensureFolder, writeNewText } from "./file-access.ts";
 import type { FilePlaces } from "./files/file-task.ts";
 import type { KernelPaths } from "./kernel-paths.ts";
 import { parseMountOptions } from "./mount-options.ts";
+import { prepareVolume } from "./prepare-volume.ts";
 import { cgroupSettings } from "./resources.ts";
 import { mountRoot } from "./root-filesystem.ts";
+import { mountShares } from "./shares.ts";
 import { MAPPED_ROOT, mountMapped, openUserNamespace } from "./user-namespace.ts";
 
 /** What containers share. */
@@ -64,7 +66,8 @@ export function assemble(
   const diskPaths = new Map<string, string>();
   for (const serial of diskMounts(spec)) {
     if (diskPaths.has(serial)) continue;
-    const path = disks.acquire({ serial, type: "ext4" });
+    const readOnly = isReadOnly(spec, serial);
+    const path = disks.acquire({ serial, type: "ext4", readOnly });
     undo.push(() => disks.release(serial));
     diskPaths.set(
       serial,
@@ -73,10 +76,17 @@ export function assemble(
         : mapDisk(sys, { folder, from: path, serial, userNamespace }, undo),
     );
   }
-  const plan = planContainer(spec, (serial) => diskPaths.get(serial) ?? "");
+  const sharePaths = mountShares(sys, { folder, names: shareMounts(spec) }, undo);
+  const sources = { disk: diskPaths, virtiofs: sharePaths };
+  const plan = planContainer(spec, (kind, name) => sources[kind].get(name) ?? "");
   const firstId = userNamespace === undefined ? 0 : MAPPED_ROOT;
   const root = mountRoot(sys, disks, { folder, rootfs: spec.rootfs, userNamespace });
   undo.push(() => root.unmount());
+  for (const mount of spec.mounts) {
+    if (mount.type !== "disk" && mount.type !== "virtiofs") continue;
+    const volume = sources[mount.type].get(mount.source);
+    if (volume !== undefined) prepareVolume(sys, { root: root.path, volume, mount });
+  }
   const pts = mountTerminals(sys, { folder, firstId }, undo);
   const files = writeFiles(sys, { folder, firstId }, contents);
   const cgroup = Cgroup.create(sys, folders.cgroups, id);
@@ -89,6 +99,13 @@ export function assemble(
     places: { root: root.path, pts, files, kernelPaths },
     files: { root: root.path, upper: root.upper, image: root.image, userNamespace },
   };
+}
+
+/** A disk that no mount may write on is one that the host lets nobody write on. */
+function isReadOnly({ mounts }: ContainerSpec, serial: string): boolean {
+  return mounts.every(
+    ({ type, source, options }) => type !== "disk" || source !== serial || options.includes("ro"),
+  );
 }
 
 /** The disk once more, with the owners on it as the container's users. @returns where it is mounted */

@@ -33,7 +33,9 @@ const SPEC: ContainerSpec = {
   init: false,
 };
 const plan = (changes: Partial<ContainerSpec>) =>
-  planContainer({ ...SPEC, ...changes }, (serial) => `/disks/${serial}`);
+  planContainer({ ...SPEC, ...changes }, (kind, name) =>
+    kind === "disk" ? `/disks/${name}` : `/shares/${name}`,
+  );
 const mount = (
   destination: string,
   type: "tmpfs" | "bind" | "disk" | "virtiofs",
@@ -83,7 +85,7 @@ test("mounts of each kind get the source and flags that they stand for", () => {
     mount("/a/../t", "tmpfs", ["exec", "size=1m"]),
     mount("/b", "bind", ["ro"]),
     mount("/d", "disk"),
-    mount("/v", "virtiofs"),
+    { ...mount("/v", "virtiofs"), subpath: "../file" },
   ];
   const [tmpfs, bind, disk, share] = plan({ mounts }).mounts;
   assert.deepEqual(
@@ -95,7 +97,10 @@ test("mounts of each kind get the source and flags that they stand for", () => {
     [undefined, "src", MS_BIND | MS_REC | MS_RDONLY],
   );
   assert.deepEqual([disk?.type, disk?.source, disk?.flags], [undefined, "/disks/src", MS_BIND]);
-  assert.deepEqual([share?.type, share?.source], ["virtiofs", "src"]);
+  assert.deepEqual(
+    [share?.type, share?.source, share?.subpath, share?.flags],
+    [undefined, "/shares/src", "/file", MS_BIND | MS_REC],
+  );
 });
 
 test("destinations that no container can have are refused", () => {

@@ -46,13 +46,19 @@ export function diskMounts(spec: ContainerSpec): string[] {
   return spec.mounts.filter(({ type }) => type === "disk").map(({ source }) => source);
 }
 
+/** Names of what the host shares that `spec` mounts, each once. */
+export function shareMounts(spec: ContainerSpec): string[] {
+  const names = spec.mounts.filter(({ type }) => type === "virtiofs").map(({ source }) => source);
+  return [...new Set(names)];
+}
+
 /**
- * @param diskPath says where the agent mounted the disk with a serial
+ * @param pathOf says where the agent mounted the disk with a serial, or the folder or file of the host with a name
  * @throws ContainerError `CONTAINER_SPEC`
  */
 export function planContainer(
   spec: ContainerSpec,
-  diskPath: (serial: string) => string,
+  pathOf: (kind: "disk" | "virtiofs", name: string) => string,
 ): ContainerPlan {
   checkNames(spec);
   const { namespaces } = spec;
@@ -80,7 +86,7 @@ export function planContainer(
     unshared: own("cgroup", CLONE_NEWCGROUP),
     views: defaults.filter((each) => !isInner(each)),
     inner: defaults.filter(isInner),
-    mounts: spec.mounts.map((mount) => planMount(mount, diskPath)),
+    mounts: spec.mounts.map((mount) => planMount(mount, pathOf)),
     sysctls: planSysctls(spec.sysctls),
   };
 }
@@ -97,7 +103,10 @@ function checkNames({ hostname, domainname }: ContainerSpec): void {
   }
 }
 
-function planMount(mount: MountSpec, diskPath: (serial: string) => string): PlannedMount {
+function planMount(
+  mount: MountSpec,
+  pathOf: (kind: "disk" | "virtiofs", name: string) => string,
+): PlannedMount {
   const { type, source, options } = mount;
   if (!mount.destination.startsWith("/") || /\0/.test(mount.destination)) {
     throw containerError(
@@ -121,13 +130,13 @@ function planMount(mount: MountSpec, diskPath: (serial: string) => string): Plan
         source: "tmpfs",
       };
     case "virtiofs":
-      return { ...common, ...parseMountOptions(options), type, source };
     case "disk":
       return {
         ...common,
-        ...parseMountOptions(["bind", ...options]),
+        ...parseMountOptions([type === "disk" ? "bind" : "rbind", ...options]),
         type: undefined,
-        source: diskPath(source),
+        source: pathOf(type, source),
+        ...(mount.subpath === undefined ? {} : { subpath: cleanPath(mount.subpath) }),
       };
     case "bind":
       return { ...common, ...parseMountOptions(["rbind", ...options]), type: undefined, source };

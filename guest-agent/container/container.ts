@@ -1,5 +1,6 @@
 /** One container: what it holds from creation to removal, and what may happen to it when. */
 
+import { CLONE_NEWPID } from "../linux/sched.ts";
 import { exitCodeOf } from "../linux/wait.ts";
 import type {
   ContainerSpec,
@@ -16,6 +17,7 @@ import { assemble, type Machine, type Parts, Undo } from "./container-parts.ts";
 import { containerProcesses } from "./container-processes.ts";
 import { containerStats } from "./container-stats.ts";
 import { type ContainerError, containerError } from "./errors.ts";
+import type { FilePlaces } from "./files/file-task.ts";
 import { planProcess } from "./process-plan.ts";
 import { asContainerError, readReport } from "./report.ts";
 import { cgroupSettings } from "./resources.ts";
@@ -59,6 +61,7 @@ export class Container {
   readonly #oomEvents: Fd | undefined;
   #oomKillsSeen = 0;
   #oomKillsAtStart = 0;
+  #started = false;
   #paused = false;
 
   /** On failure nothing is left behind. */
@@ -92,7 +95,8 @@ export class Container {
   start(spec: ProcessSpec, filters: Filters): StartedProcess {
     if (this.#first() !== undefined) this.#refuse("is running already");
     const { plan, cgroup } = this.#parts;
-    this.#oomKillsAtStart = cgroup.oomKills;
+    if (this.#started) this.#oomKillsAtStart = cgroup.oomKills;
+    this.#started = true;
     return this.#launch(FIRST, () =>
       startFirst(this.#sys, this.#parts, planProcess(spec, plan.spec.hostname, filters)),
     );
@@ -112,7 +116,8 @@ export class Container {
   /** Starts work on the files, which needs no running process. */
   files(name: string, task: FileTask, stdio: Stdio): StartedProcess {
     if (this.processNames().includes(name)) this.#refuse(`has a process ${name} already`);
-    return this.#launch(name, () => startFileTask(this.#sys, this.#parts.files, { task, stdio }));
+    const places = this.#filePlaces(task);
+    return this.#launch(name, () => startFileTask(this.#sys, places, { task, stdio }));
   }
 
   owns(pid: number): boolean {
@@ -135,9 +140,10 @@ export class Container {
     // An ended child's report has ended too: reading it does not wait.
     const failure = this.started(pid);
     this.#processes.delete(pid);
+    const { plan, cgroup } = this.#parts;
     // With processes numbered in the guest's own namespace the kernel does not end the rest with the first.
-    if (process.name === FIRST) this.#parts.cgroup.kill();
-    const oomKilled = this.#parts.cgroup.oomKills > this.#oomKillsAtStart;
+    if (process.name === FIRST && (plan.cloned & CLONE_NEWPID) === 0) cgroup.kill();
+    const oomKilled = cgroup.oomKills > this.#oomKillsAtStart;
     return {
       container: this.#id,
       process: process.name,
@@ -212,6 +218,18 @@ export class Container {
       this.#processes.clear();
       this.#undo.all();
     });
+  }
+
+  /** What is mounted in the root is seen in the root of the container's own processes, or mounted for the task. */
+  #filePlaces({ kind }: FileTask): FilePlaces {
+    const { files, plan } = this.#parts;
+    const first = this.#first();
+    const isAboutPath = kind === "stat" || kind === "read" || kind === "write";
+    if (!isAboutPath || files.userNamespace !== undefined) return files;
+    if (first === undefined) {
+      return { ...files, mounts: plan.mounts.filter(({ type }) => type === undefined) };
+    }
+    return first.report === undefined ? { ...files, root: `/proc/${first.pid}/root` } : files;
   }
 
   #launch(name: string, start: () => StartedProcess): StartedProcess {

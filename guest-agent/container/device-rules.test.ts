@@ -29,7 +29,7 @@ function allows(program: Uint8Array, { type, access, major, minor }: Access): bo
   for (let pc = 0; ; pc++) {
     assert.ok(pc >= 0 && pc * 8 < program.length, "the program leaves itself");
     const names = view.getUint8(pc * 8 + 1);
-    const [dst, src] = [names & 15, names >> 4];
+    const dst = names & 15;
     const off = view.getInt16(pc * 8 + 2, true);
     const imm = view.getInt32(pc * 8 + 4, true);
     const left = registers[dst] ?? 0;
@@ -37,17 +37,13 @@ function allows(program: Uint8Array, { type, access, major, minor }: Access): bo
       case 0x61:
         registers[dst] = context.get(off) ?? assert.fail(`a load from ${off}`);
         break;
-      case 0xbf:
-        registers[dst] = registers[src] ?? 0;
+      case 0x69:
+        registers[dst] =
+          ((context.get(off & ~2) ?? assert.fail(`a load from ${off}`)) >>> ((off & 2) * 8)) &
+          0xffff;
         break;
       case 0xb7:
         registers[dst] = imm;
-        break;
-      case 0x77:
-        registers[dst] = left >>> imm;
-        break;
-      case 0x57:
-        registers[dst] = left & imm;
         break;
       case 0x15:
         if (left === imm) pc += off;

@@ -8,13 +8,13 @@
 
 import {
   BPF_ALU64,
-  BPF_AND,
   BPF_CGROUP_DEV_CTX,
   BPF_CGROUP_DEVICE,
   BPF_DEVCG_ACC_MKNOD,
   BPF_DEVCG_DEV_CHAR,
   BPF_EXIT,
   BPF_F_ALLOW_MULTI,
+  BPF_H,
   BPF_JEQ,
   BPF_JMP,
   BPF_JNE,
@@ -23,9 +23,7 @@ import {
   BPF_MEM,
   BPF_MOV,
   BPF_PROG_TYPE_CGROUP_DEVICE,
-  BPF_RSH,
   BPF_W,
-  BPF_X,
 } from "../linux/bpf.ts";
 import { isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
 import type { Cgroup } from "./cgroup.ts";
@@ -89,19 +87,18 @@ const operation = (code: number, target: number, source = 0): number =>
   code | (target << 8) | (source << 12);
 
 const LOAD = BPF_LDX | BPF_MEM | BPF_W;
+const LOAD_HALF = BPF_LDX | BPF_MEM | BPF_H;
 const IF = BPF_JMP | BPF_JEQ | BPF_K;
 const IF_NOT = BPF_JMP | BPF_JNE | BPF_K;
-const LOAD_TYPE = operation(LOAD, TYPE, CONTEXT);
+const LOAD_TYPE = operation(LOAD_HALF, TYPE, CONTEXT);
+const LOAD_ACCESS = operation(LOAD_HALF, ACCESS, CONTEXT);
 const LOAD_MAJOR = operation(LOAD, MAJOR, CONTEXT);
 const LOAD_MINOR = operation(LOAD, MINOR, CONTEXT);
-const COPY_TYPE = operation(BPF_ALU64 | BPF_MOV | BPF_X, ACCESS, TYPE);
-const SHIFT_ACCESS = operation(BPF_ALU64 | BPF_RSH | BPF_K, ACCESS);
-const MASK_TYPE = operation(BPF_ALU64 | BPF_AND | BPF_K, TYPE);
 const SET_VERDICT = operation(BPF_ALU64 | BPF_MOV | BPF_K, VERDICT);
 const EXIT = operation(BPF_JMP | BPF_EXIT, 0);
 
 /** Instructions before those of the rules, of a rule, and of a verdict. */
-const BEFORE_RULES = 8;
+const BEFORE_RULES = 6;
 const PER_RULE = 2;
 const PER_VERDICT = 2;
 
@@ -120,11 +117,11 @@ export function deviceProgram(rules: readonly DeviceRule[]): Uint8Array {
   // A jump counts from the instruction after it.
   const emitJump = (what: number, value: number, to: number): void =>
     emit(what, value, to - next - 1);
+  // The type is the lower half of its field, the access the upper one. Shifts and masks in their place would have the
+  // kernel's verifier run through its arithmetic on ranges.
   emit(LOAD_TYPE, 0, access_type.offset);
-  emit(COPY_TYPE, 0);
-  emit(SHIFT_ACCESS, 16);
+  emit(LOAD_ACCESS, 0, access_type.offset + 2);
   emitJump(operation(IF, ACCESS), BPF_DEVCG_ACC_MKNOD, allow);
-  emit(MASK_TYPE, 0xffff);
   emitJump(operation(IF_NOT, TYPE), BPF_DEVCG_DEV_CHAR, forbid);
   emit(LOAD_MAJOR, 0, major.offset);
   emit(LOAD_MINOR, 0, minor.offset);

@@ -12,6 +12,8 @@ export interface DiskUse {
   readonly serial: string;
   /** `erofs`, mounted read-only, or `ext4` */
   readonly type: "erofs" | "ext4";
+  /** whether the host lets nobody write on it */
+  readonly readOnly?: boolean;
 }
 
 /**
@@ -37,11 +39,11 @@ export class Disks {
   }
 
   /** Mounts the disk unless it is. @returns where it is mounted */
-  acquire({ serial, type }: DiskUse): string {
+  acquire({ serial, type, readOnly = false }: DiskUse): string {
     checkSerial(serial);
     const target = `${this.#folder}/${serial}`;
     const users = this.#users.get(serial) ?? 0;
-    if (users === 0) this.#mount(this.#find(serial), target, type);
+    if (users === 0) this.#mount(this.#find(serial), target, { type, readOnly });
     this.#users.set(serial, users + 1);
     return target;
   }
@@ -78,10 +80,16 @@ export class Disks {
     throw containerError("CONTAINER_SPEC", `no disk with the serial ${serial}`);
   }
 
-  #mount(source: string, target: string, type: DiskUse["type"]): void {
+  #mount(
+    source: string,
+    target: string,
+    { type, readOnly }: { readonly type: DiskUse["type"]; readonly readOnly: boolean },
+  ): void {
     ensureFolder(this.#sys, target);
+    const usual = MOUNTS[type];
+    const flags = readOnly ? MS_RDONLY : usual.flags;
     try {
-      this.#sys.mount({ source, target, type, ...MOUNTS[type] });
+      this.#sys.mount({ source, target, type, ...usual, flags });
     } catch (error) {
       this.#sys.rmdir(target);
       throw error;
@@ -99,8 +107,8 @@ export function unmountIfAny(sys: Syscalls, path: string): void {
   }
 }
 
-/** The serial becomes part of a path and of mount options. */
-function checkSerial(serial: string): void {
+/** The serial, or tag, becomes part of a path and of mount options. */
+export function checkSerial(serial: string): void {
   if (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(serial)) return;
   throw containerError(
     "CONTAINER_SPEC",

@@ -4,7 +4,7 @@ import { MS_BIND, MS_REC, MS_REMOUNT } from "../linux/mount.ts";
 import { S_IFDIR, S_IFMT } from "../linux/stat.ts";
 import { type Fd, isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
 import { containerError } from "./errors.ts";
-import { ensureInside, type Kind, openInside, pathOf } from "./inside-root.ts";
+import { ensureInside, type Kind, openInside, openRoot, pathOf } from "./inside-root.ts";
 import type { MountFlags } from "./mount-options.ts";
 
 /** One mount in a container's root. */
@@ -15,6 +15,8 @@ export interface PlannedMount extends MountFlags {
   readonly type: string | undefined;
   /** device, tag, or the path that is bound as the agent sees it */
   readonly source: string;
+  /** clean path of what is bound in `source`, whose links lead nowhere else; absent: all of it */
+  readonly subpath?: string;
 }
 
 /** A container's root that is open. */
@@ -49,7 +51,8 @@ export function mountInside(
   root: OpenRoot,
   mount: PlannedMount & { readonly kind?: Kind },
 ): void {
-  const { source, type, flags, data, destination, propagation } = mount;
+  const { type, flags, data, destination, propagation } = mount;
+  const source = sourceOf(sys, mount);
   const kind = mount.kind ?? (type !== undefined || isFolder(sys, source) ? "folder" : "file");
   const target = ensureInside(sys, root.fd, destination, kind);
   refuseProc(sys, root, { target, destination });
@@ -67,6 +70,16 @@ export function mountInside(
   if (rest !== 0)
     sys.mount({ source: "", target: pathOf(mounted), flags: MS_REMOUNT | MS_BIND | rest });
   if (propagation !== 0) sys.mount({ source: "", target: pathOf(mounted), flags: propagation });
+}
+
+function sourceOf(sys: Syscalls, { source, subpath, destination }: PlannedMount): string {
+  if (subpath === undefined) return source;
+  try {
+    return pathOf(openInside(sys, openRoot(sys, source), subpath));
+  } catch (error) {
+    if (!isSyscallError(error, "ENOENT", "ENOTDIR", "ELOOP")) throw error;
+    throw containerError("CONTAINER_SPEC", `${destination}: no ${subpath} in what is mounted`);
+  }
 }
 
 function openView(sys: Syscalls, root: Fd, destination: string): Fd {

@@ -51,5 +51,11 @@ export function planProcess(spec: ProcessSpec, hostname: string, filters: Filter
   };
 }
 
-/** As of systemd's defaults, which Docker's containers inherit: room for select(2)'s users and for the greedy. */
-const DEFAULT_LIMITS = [{ name: "nofile", soft: 1024, hard: 524_288 }];
+/**
+ * As of systemd's defaults and Docker's unit, which its containers inherit: room for select(2)'s users and for the
+ * greedy, and as many processes as --pids-limit allows, where the kernel would count by the machine's memory.
+ */
+const DEFAULT_LIMITS = [
+  { name: "nofile", soft: 1024, hard: 524_288 },
+  { name: "nproc", soft: -1, hard: -1 },
+];

@@ -1,8 +1,9 @@
 /** How a container's processes come to be: its first one in new namespaces, further ones in the same. */
 
 import { F_DUPFD, O_CLOEXEC, O_DIRECTORY, O_RDONLY } from "../linux/fcntl.ts";
+import { MS_PRIVATE, MS_REC } from "../linux/mount.ts";
 import { PR_SET_DUMPABLE } from "../linux/prctl.ts";
-import { CLONE_NEWPID, CLONE_NEWUSER } from "../linux/sched.ts";
+import { CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER } from "../linux/sched.ts";
 import { SIGNALS } from "../linux/signal.ts";
 import type { FileTask, ProcessSpec } from "../protocol/container-spec.ts";
 import { type Fd, isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
@@ -13,6 +14,8 @@ import { splitOffInit } from "./container-init.ts";
 import { type ContainerPlan, isMapped } from "./container-plan.ts";
 import { readText } from "./file-access.ts";
 import { type FilePlaces, runFileTask } from "./files/file-task.ts";
+import { openRoot } from "./inside-root.ts";
+import { mountInside, type PlannedMount } from "./mount-inside.ts";
 import type { ProcessPlan } from "./process-plan.ts";
 import { openReport, reportFailure, type Stage } from "./report.ts";
 import { type AgentStdio, openStdio, type Stdio } from "./stdio.ts";
@@ -78,7 +81,7 @@ function startMapped(sys: Syscalls, home: ContainerHome, process: ProcessPlan): 
           sys.close(gate.writer);
           awaitHelper(sys, gate.reader, plan);
           if (plan.spec.init) splitOffInit(sys);
-          return becomeProcess(sys, { plan: process, stdio: stdio.child, limited: true }, stage);
+          return becomeProcess(sys, { plan: process, stdio: stdio.child, mapped: true }, stage);
         },
         surround: (first, report, stdio) => {
           writeIdMaps(sys, first);
@@ -147,14 +150,14 @@ export function startFurther(
             cloneInto(sys, 0, openJoinable(sys, cgroup, first)),
           ),
         life: (stdio, stage) => {
-          const limited = isMapped(plan);
+          const mapped = isMapped(plan);
           stage("set limits");
-          if (limited) setLimits(sys, process);
+          if (mapped) setLimits(sys, process);
           stage("join the container");
           sys.prctl(PR_SET_DUMPABLE, 0);
           sys.setns(container, (plan.cloned | plan.unshared) & ~CLONE_NEWPID);
-          if (limited) becomeNamespaceRoot(sys);
-          return becomeProcess(sys, { plan: process, stdio: stdio.child, limited }, stage);
+          if (mapped) becomeNamespaceRoot(sys);
+          return becomeProcess(sys, { plan: process, stdio: stdio.child, mapped }, stage);
         },
       },
     );
@@ -209,9 +212,21 @@ function joinForFiles(
   sys: Syscalls,
   { task, files }: { readonly task: FileTask; readonly files: FilePlaces },
 ): void {
+  if (files.mounts !== undefined) mountForFiles(sys, files.root, files.mounts);
   if (files.userNamespace === undefined || task.kind === "layer" || task.kind === "changes") return;
   sys.setns(files.userNamespace, CLONE_NEWUSER);
   becomeNamespaceRoot(sys);
+}
+
+/** In a mount namespace of the task's own, which takes them away when it ends. */
+function mountForFiles(sys: Syscalls, path: string, mounts: readonly PlannedMount[]): void {
+  if (mounts.length === 0) return;
+  sys.unshare(CLONE_NEWNS);
+  sys.mount({ source: "", target: "/", flags: MS_PRIVATE | MS_REC });
+  const root = { path, fd: openRoot(sys, path) };
+  const depth = ({ destination }: PlannedMount): number => destination.split("/").length;
+  const outerFirst = [...mounts].sort((a, b) => depth(a) - depth(b));
+  for (const mount of outerFirst) mountInside(sys, root, mount);
 }
 
 interface Child {

@@ -1,6 +1,6 @@
 /** The streams of a process: pipes, or a pseudo terminal, with one end in the agent. */
 
-import { F_SETFL, O_CLOEXEC, O_NOCTTY, O_NONBLOCK, O_RDWR } from "../linux/fcntl.ts";
+import { F_SETFL, F_SETPIPE_SZ, O_CLOEXEC, O_NOCTTY, O_NONBLOCK, O_RDWR } from "../linux/fcntl.ts";
 import type { ProcessSpec } from "../protocol/container-spec.ts";
 import type { Fd, Syscalls, WindowSize } from "../syscalls/syscalls.ts";
 
@@ -33,6 +33,12 @@ export interface Stdio {
   /** Closes everything, when there is to be no child. */
   closeAll(): void;
 }
+
+/**
+ * What the process may write before the agent has to run, in `bytes`: where the processor is emulated, going from
+ * one address space to another and back takes longer than moving a usual pipe's content.
+ */
+const OUTPUT_PIPE = 256 * 1024;
 
 /** What is closed in the end. */
 type Opened = { readonly child: Fd[]; readonly agent: Fd[] };
@@ -119,5 +125,6 @@ function openPipe(
   opened.child.push(child);
   // Non-blocking is a property of the open end: the process's own end stays as programs expect it.
   sys.fcntl(agent, F_SETFL, O_NONBLOCK);
+  if (mine === "reader") sys.fcntl(agent, F_SETPIPE_SZ, OUTPUT_PIPE);
   return { child, agent };
 }

@@ -7,6 +7,7 @@ import { RecordingSyscalls } from "../syscalls/recording-syscalls.ts";
 import {
   asMappedRoot,
   becomeNamespaceRoot,
+  checkMapped,
   mountMapped,
   openUserNamespace,
   takeMappedIds,
@@ -93,4 +94,10 @@ test("a child that fails as the mapped root is reaped and its failure told", () 
   );
   assert.equal(recording.made("wait4").length, 1);
   assert.equal(recording.made("close").length, 2);
+});
+
+test("a user or group that the mapping has not is refused by its number", () => {
+  checkMapped({ uid: 65_535, groups: [0, 65_535] });
+  assert.throws(() => checkMapped({ uid: 65_536, groups: [0] }), /range 0-65535 .*: 65536$/);
+  assert.throws(() => checkMapped({ uid: 0, groups: [0, 70_000] }), /: 70000$/);
 });

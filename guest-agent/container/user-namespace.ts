@@ -9,8 +9,10 @@ import {
 } from "../linux/mount.ts";
 import { CLONE_NEWUSER } from "../linux/sched.ts";
 import type { Fd, Syscalls } from "../syscalls/syscalls.ts";
+import { containerError } from "./errors.ts";
 import { writeSetting } from "./file-access.ts";
 import { openReport, readReport, reportFailure } from "./report.ts";
+import type { Identity } from "./user.ts";
 
 /** the guest's number of a mapped container's user 0 and group 0 */
 export const MAPPED_ROOT = 100_000;
@@ -22,6 +24,16 @@ export function writeIdMaps(sys: Syscalls, pid: number): void {
   const map = `0 ${MAPPED_ROOT} ${MAPPED_IDS}`;
   writeSetting(sys, `/proc/${pid}/uid_map`, map);
   writeSetting(sys, `/proc/${pid}/gid_map`, map);
+}
+
+/** @throws ContainerError `UNKNOWN_USER` for a user or group that a mapped container has not */
+export function checkMapped({ uid, groups }: Pick<Identity, "uid" | "groups">): void {
+  const unknown = [uid, ...groups].find((id) => id >= MAPPED_IDS);
+  if (unknown === undefined) return;
+  throw containerError(
+    "UNKNOWN_USER",
+    `uids and gids must be in range 0-${MAPPED_IDS - 1} in a private user namespace: ${unknown}`,
+  );
 }
 
 /** Opens a user namespace with that mapping and no process in it, for mounts and for work on files. */

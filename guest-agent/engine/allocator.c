@@ -11,9 +11,16 @@
 #include <string.h>
 
 #define GRAIN 16
-/* Larger pieces, header included, come from the C library; they are buffers that come and go whole. */
+/*
+ * Larger pieces, header included, come from the C library; they are buffers that come and go whole. A few of each
+ * number of pages are kept: those of output come again with every piece that a process writes, and pages that went
+ * back to the kernel cost more than all else that is done with them.
+ */
 #define LARGEST 2048
 #define BLOCK (64 * 1024)
+#define PAGE 4096
+#define LARGEST_KEPT (160 * 1024)
+#define MOST_KEPT 16
 
 /* Before each piece: its whole size, a multiple of GRAIN up to LARGEST, or anything above. */
 struct header {
@@ -26,6 +33,8 @@ struct piece {
 };
 
 static struct piece *free_pieces[LARGEST / GRAIN + 1];
+static struct piece *kept_pages[LARGEST_KEPT / PAGE + 1];
+static unsigned char kept_count[LARGEST_KEPT / PAGE + 1];
 static char *block, *block_end;
 
 static size_t usable_size(const void *memory)
@@ -51,15 +60,46 @@ static void *from_block(size_t size)
     return piece;
 }
 
+/* What a piece takes, header included; 0 for what is too much. */
+static size_t whole_size(size_t wanted)
+{
+    size_t size = wanted + sizeof(struct header);
+    size_t grain = size > LARGEST ? PAGE : GRAIN;
+
+    return size < wanted || size + grain < size ? 0 : (size + grain - 1) & ~(grain - 1);
+}
+
+static struct piece *take_pages(size_t size)
+{
+    struct piece *piece = size <= LARGEST_KEPT ? kept_pages[size / PAGE] : NULL;
+
+    if (!piece)
+        return malloc(size);
+    kept_pages[size / PAGE] = piece->next;
+    kept_count[size / PAGE]--;
+    return piece;
+}
+
+static void give_pages(struct piece *piece, size_t size)
+{
+    if (size > LARGEST_KEPT || kept_count[size / PAGE] == MOST_KEPT) {
+        free(piece);
+        return;
+    }
+    piece->next = kept_pages[size / PAGE];
+    kept_pages[size / PAGE] = piece;
+    kept_count[size / PAGE]++;
+}
+
 static void *allocate(JSMallocState *state, size_t wanted)
 {
-    size_t size = (wanted + sizeof(struct header) + GRAIN - 1) & ~(size_t)(GRAIN - 1);
+    size_t size = whole_size(wanted);
     struct piece *piece;
 
-    if (size < wanted || state->malloc_size + size > state->malloc_limit)
+    if (size == 0 || state->malloc_size + size > state->malloc_limit)
         return NULL;
     if (size > LARGEST)
-        piece = malloc(size);
+        piece = take_pages(size);
     else if ((piece = free_pieces[size / GRAIN]))
         free_pieces[size / GRAIN] = piece->next;
     else
@@ -83,7 +123,7 @@ static void release(JSMallocState *state, void *memory)
     state->malloc_count--;
     state->malloc_size -= size;
     if (size > LARGEST) {
-        free(piece);
+        give_pages(piece, size);
     } else {
         piece->next = free_pieces[size / GRAIN];
         free_pieces[size / GRAIN] = piece;
@@ -93,11 +133,13 @@ static void release(JSMallocState *state, void *memory)
 /* The C library may find room behind the piece, or move its pages. */
 static void *resize_large(JSMallocState *state, void *memory, size_t held, size_t wanted)
 {
-    size_t size = wanted + sizeof(struct header);
+    size_t size = whole_size(wanted);
     struct header *header = (struct header *)memory - 1;
 
-    if (wanted > held && state->malloc_size + (wanted - held) > state->malloc_limit)
+    if (size == 0 || (wanted > held && state->malloc_size + (wanted - held) > state->malloc_limit))
         return NULL;
+    if (size == header->size)
+        return memory;
     header = realloc(header, size);
     if (!header)
         return NULL;

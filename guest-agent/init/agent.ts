@@ -134,6 +134,8 @@ export class Agent {
     const message = this.#parse(value);
     if (message === undefined) return;
     const { id, request } = message;
+    // A request may take long, or be the first of several: what was answered before is on its way meanwhile.
+    this.#flush();
     try {
       const answer = this.#perform(id, request);
       if (answer !== undefined) this.#send({ type: "reply", id, ...answer });

@@ -43,13 +43,20 @@ export class EventLoop {
    */
   turn(timeout?: number): void {
     // A watch that waits for nothing is left out: poll would report POLLHUP of it for ever.
-    const watched = [...this.#watched].filter(({ events }) => events !== 0);
-    const fds: PollFd[] = watched.map(({ fd, events }) => ({ fd, events }));
+    const watched: Watched[] = [];
+    const fds: PollFd[] = [];
+    for (const watch of this.#watched) {
+      if (watch.events === 0) continue;
+      watched.push(watch);
+      fds.push({ fd: watch.fd, events: watch.events });
+    }
     const revents = this.#sys.poll(fds, timeout);
-    for (const [index, watch] of watched.entries()) {
+    for (let index = 0; index < watched.length; index++) {
       const ready = revents[index] ?? 0;
+      const watch = watched[index];
+      if (ready === 0 || watch === undefined) continue;
       // An earlier handler of this turn may have taken the watch away, its number may be another file by now.
-      if (ready !== 0 && watch.events !== 0 && this.#watched.has(watch)) watch.onReady(ready);
+      if (watch.events !== 0 && this.#watched.has(watch)) watch.onReady(ready);
     }
   }
 }

@@ -8,6 +8,7 @@ import { Agent } from "./agent.ts";
 import { openAgentPort } from "./agent-port.ts";
 import { earlyMounts } from "./early-mounts.ts";
 import { EventLoop } from "./event-loop.ts";
+import { sayLastWords } from "./last-words.ts";
 import { handleSignals } from "./signals.ts";
 
 declare const engine: Engine;
@@ -40,7 +41,7 @@ function main(): void {
     bePid1(sys);
   } catch (error) {
     const words = error instanceof Error ? `${error.message}\n${error.stack ?? ""}` : String(error);
-    sys.write(CONSOLE, encodeText(`dvm-agent: fatal: ${words}\n`));
+    sayLastWords(sys, `dvm-agent: fatal: ${words}`);
     sys.exit(EXIT_FATAL);
   }
 }

@@ -1,17 +1,25 @@
 /** Output of a process, from its pipe or terminal into a stream to the host. */
 
 import { POLLIN } from "../linux/poll.ts";
-import type { OutgoingStream } from "../protocol/index.ts";
+import { FRAME_HEADER_SIZE, type OutgoingStream } from "../protocol/index.ts";
 import { type Fd, isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
 import type { EventLoop, Watch } from "./event-loop.ts";
 
-/** Read at a time, in `bytes`. */
-const PIECE = 32 * 1024;
+/**
+ * Read at a time, in `bytes`: what a pipe holds (linux/pipe_fs_i.h PIPE_DEF_BUFFERS), with its header two of the
+ * pieces that the port takes (Linux drivers/char/virtio_console.c port_fops_write).
+ */
+const PIECE = 64 * 1024 - FRAME_HEADER_SIZE;
+/** What is longer than this is read into a frame of its own rather than copied into one, in `bytes`. */
+const LONG = 16 * 1024;
+
+/** Pieces read before other descriptors have their turn. */
+const PIECES_A_TURN = 4;
 
 /** No pipe holds more unless root asks for it (/proc/sys/fs/pipe-max-size), in `bytes`. */
 const MOST_AFTER_EXIT = 1024 * 1024;
 
-/** shared by all pumps: what is read is copied into an array of its own size */
+/** shared by all pumps: what is short is copied into an array of its own size */
 const buffer = new Uint8Array(PIECE);
 
 /**
@@ -28,6 +36,8 @@ export class OutputPump {
   readonly #watch: Watch;
   /** how much is still read, in `bytes`; finite once the process has ended */
   #left = Number.POSITIVE_INFINITY;
+  /** whether the last piece was long: so may the next one be */
+  #wasLong = false;
   #ended = false;
 
   constructor(options: {
@@ -65,25 +75,35 @@ export class OutputPump {
   }
 
   #read(): void {
+    for (let piece = 0; piece < PIECES_A_TURN; piece++) if (!this.#readPiece()) return;
+  }
+
+  /** @returns whether more may be there */
+  #readPiece(): boolean {
     const room = this.#stream.closed ? PIECE : Math.min(this.#stream.room, PIECE);
     if (room === 0) {
       this.#watch.events = 0;
-      return;
+      return false;
     }
-    const length = this.#readSome(room);
+    const frame = this.#wasLong ? new Uint8Array(FRAME_HEADER_SIZE + room) : undefined;
+    const target = frame?.subarray(FRAME_HEADER_SIZE) ?? buffer.subarray(0, room);
+    const length = this.#readSome(target);
     if (length === undefined) {
       if (Number.isFinite(this.#left)) this.#end();
-      return;
+      return false;
     }
     this.#left -= length;
-    this.#stream.write(buffer.slice(0, length));
+    this.#wasLong = length > LONG;
+    if (frame !== undefined && this.#wasLong) this.#stream.write(target.subarray(0, length), true);
+    else this.#stream.write(target.slice(0, length));
     if (length === 0 || this.#left <= 0) this.#end();
+    return length === PIECE && !this.#ended;
   }
 
   /** `undefined` when there is nothing now, 0 at the end. */
-  #readSome(room: number): number | undefined {
+  #readSome(target: Uint8Array): number | undefined {
     try {
-      return this.#sys.read(this.#fd, buffer.subarray(0, room));
+      return this.#sys.read(this.#fd, target);
     } catch (error) {
       if (isSyscallError(error, "EAGAIN")) return undefined;
       // a terminal whose last user is gone (pty(7))

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ERRNO } from "../linux/errno.ts";
-import { STREAM_WINDOW } from "../protocol/index.ts";
+import { decodeOffset, FrameReader, FrameType } from "../protocol/frame.ts";
+import { CREDIT_STEP, STREAM_WINDOW } from "../protocol/index.ts";
 import { IncomingStream, OutgoingStream } from "../protocol/stream.ts";
 import { RecordingSyscalls } from "../syscalls/recording-syscalls.ts";
 import { SyscallError } from "../syscalls/syscalls.ts";
@@ -44,9 +45,12 @@ function outputFrom(script: (Uint8Array | keyof typeof ERRNO | "")[]) {
 function sent(stream: OutgoingStream): string {
   let text = "";
   for (;;) {
-    const piece = stream.next();
-    if (piece === undefined) return text;
-    text += piece instanceof Uint8Array ? Buffer.from(piece).toString() : `<end ${piece.end}>`;
+    const bytes = stream.next();
+    if (bytes === undefined) return text;
+    for (const { type, payload } of new FrameReader().read(bytes)) {
+      const isData = type === FrameType.DATA;
+      text += isData ? Buffer.from(payload).toString() : `<end ${decodeOffset(payload)}>`;
+    }
   }
 }
 
@@ -56,6 +60,19 @@ describe("OutputPump", () => {
     for (let turn = 0; turn < 3; turn++) loop.turn();
     assert.equal(sent(stream), "one two<end 7>");
     assert.equal(ends(), 1);
+  });
+
+  it("carries long pieces, each in a frame that it was read into, and a short one after them", () => {
+    const long = [1, 2, 3].map((each) => Buffer.alloc(40_000, `${each}`));
+    const { loop, stream } = outputFrom([...long, Buffer.from("short"), ""]);
+    for (let turn = 0; turn < 5; turn++) loop.turn();
+    const text = long.map(String).join("");
+    assert.equal(sent(stream), `${text}short<end 120005>`);
+    // and once more from the begin, from within a frame, and from the end of one
+    for (const offset of [0, 1000, 40_000, 80_001]) {
+      stream.resume(offset);
+      assert.equal(sent(stream), `${text.slice(offset)}short<end 120005>`);
+    }
   });
 
   it("takes the hang-up of a terminal for the end", () => {
@@ -162,21 +179,21 @@ describe("InputPump", () => {
 
   it("throws input away that the process does not want, and keeps granting credit", () => {
     const { recording, stream, credits, ends } = inputTo(["EPIPE"]);
-    stream.data(new Uint8Array(100_000));
-    stream.data(new Uint8Array(100_000));
+    stream.data(new Uint8Array(CREDIT_STEP));
+    stream.data(new Uint8Array(CREDIT_STEP));
     assert.equal(recording.made("write").length, 1);
-    assert.deepEqual(credits, [100_000, 200_000]);
-    stream.end(200_000);
+    assert.deepEqual(credits, [CREDIT_STEP, 2 * CREDIT_STEP]);
+    stream.end(2 * CREDIT_STEP);
     assert.equal(ends(), 1);
   });
 
   it("does nothing to the descriptor once it is stopped", () => {
     const { recording, loop, pump, stream, credits } = inputTo([undefined]);
-    stream.data(new Uint8Array(100_000));
+    stream.data(new Uint8Array(CREDIT_STEP));
     pump.stop();
     loop.turn();
     stream.data(new Uint8Array(10));
     assert.equal(recording.made("write").length, 1);
-    assert.deepEqual(credits, [100_000]);
+    assert.deepEqual(credits, [CREDIT_STEP]);
   });
 });

@@ -3,7 +3,13 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { Channel } from "./channel.ts";
 import { encodeFrame, encodeOffset, FrameReader, FrameType } from "./frame.ts";
-import { MAX_DATA_PAYLOAD, MAX_STREAMS, MAX_WAITING_FRAMES, STREAM_WINDOW } from "./limits.ts";
+import {
+  CREDIT_STEP,
+  MAX_DATA_PAYLOAD,
+  MAX_STREAMS,
+  MAX_WAITING_FRAMES,
+  STREAM_WINDOW,
+} from "./limits.ts";
 import { ProtocolError } from "./protocol-error.ts";
 
 const NONCE = new Uint8Array(16).fill(7);
@@ -70,6 +76,30 @@ function collect(side: Side, id: number, offset = 0) {
 }
 
 describe("channel", () => {
+  it("carries messages right behind the opening, before the guest has answered it", () => {
+    const host = new Side();
+    const guest = new Side();
+    host.channel.open(NONCE);
+    host.channel.send({ id: 1 });
+    host.channel.send({ id: 2 });
+    const opening = host.output();
+    assert.equal(host.synchronised, 0);
+    for (const piece of opening) guest.channel.receive(piece);
+    assert.deepEqual(guest.messages, [{ id: 1 }, { id: 2 }]);
+    settle(host, guest);
+    assert.equal(host.synchronised, 1);
+  });
+
+  it("drops messages that are sent before the opening, or after the connection is lost", () => {
+    const host = new Side();
+    host.channel.send({ id: 1 });
+    assert.deepEqual(host.output(), []);
+    host.channel.open(NONCE);
+    host.channel.lost();
+    host.channel.send({ id: 2 });
+    assert.deepEqual(host.output(), []);
+  });
+
   it("finds the common start behind the rest of an earlier conversation", () => {
     const host = new Side();
     const guest = new Side();
@@ -169,9 +199,9 @@ describe("channel", () => {
     stuck.onRoom = () => {
       room = stuck.room;
     };
-    slow.stream.consume(MAX_DATA_PAYLOAD);
+    slow.stream.consume(CREDIT_STEP);
     settle(host, guest);
-    assert.equal(room, MAX_DATA_PAYLOAD);
+    assert.equal(room, CREDIT_STEP);
   });
 
   it("gives every stream its turn", () => {

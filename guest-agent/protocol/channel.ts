@@ -33,6 +33,8 @@ export class Channel {
   readonly #handlers: ChannelHandlers;
   #search: SyncSearch;
   #synchronised = false;
+  /** host: whether the opening is queued, behind which messages may follow at once */
+  #opened = false;
   #reader = new FrameReader();
   #urgent: Uint8Array[] = [];
   readonly #outgoing = new Map<number, OutgoingStream>();
@@ -43,11 +45,18 @@ export class Channel {
     this.#search = new SyncSearch();
   }
 
-  /** Host: opens a conversation on a new connection. @param nonce 16 random bytes */
+  /**
+   * Host: opens a conversation on a new connection. Messages that are sent from here on reach the guest right behind
+   * the opening; that is for a guest that was not spoken to before, since the middle of an earlier conversation may
+   * swallow some of them.
+   *
+   * @param nonce 16 random bytes
+   */
   open(nonce: Uint8Array): void {
     this.lost();
     const opening = syncOpening(nonce);
     this.#search = new SyncSearch(opening);
+    this.#opened = true;
     this.#urgent.push(opening);
     this.#handlers.onOutput();
   }
@@ -61,6 +70,7 @@ export class Channel {
   /** The connection is gone: streams wait where they are, messages that were not sent are dropped. */
   lost(): void {
     this.#synchronised = false;
+    this.#opened = false;
     this.#search = new SyncSearch();
     this.#reader = new FrameReader();
     this.#urgent = [];
@@ -130,14 +140,14 @@ export class Channel {
     if (first !== undefined) return first;
     if (!this.#synchronised) return undefined;
     for (const [id, stream] of this.#outgoing) {
-      const piece = stream.next();
-      if (piece === undefined) continue;
+      const frame = stream.next();
+      if (frame === undefined) continue;
       // back of the queue: the other streams come first next time
-      this.#outgoing.delete(id);
-      this.#outgoing.set(id, stream);
-      return piece instanceof Uint8Array
-        ? encodeFrame(FrameType.DATA, id, piece)
-        : encodeFrame(FrameType.END, id, encodeOffset(piece.end));
+      if (this.#outgoing.size > 1) {
+        this.#outgoing.delete(id);
+        this.#outgoing.set(id, stream);
+      }
+      return frame;
     }
     return undefined;
   }
@@ -214,7 +224,7 @@ export class Channel {
   }
 
   #sendFrame(type: FrameType, stream: number, payload: Uint8Array): void {
-    if (!this.#synchronised) return;
+    if (!this.#synchronised && !this.#opened) return;
     this.#urgent.push(encodeFrame(type, stream, payload));
     this.#handlers.onOutput();
   }

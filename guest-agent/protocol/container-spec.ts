@@ -110,10 +110,14 @@ export type Rootfs = Infer<typeof rootfs>;
 export const mountSpec = object({
   destination: string,
   type: oneOf("tmpfs", "virtiofs", "disk", "bind"),
-  /** virtio-fs tag, disk serial, or path in the guest; empty for tmpfs */
+  /** name of what the host shares, disk serial, or path in the guest; empty for tmpfs */
   source: string,
   /** options as mount(8) writes them */
   options: array(string),
+  /** file or folder in the share or disk that is mounted; absent: its root */
+  subpath: optional(string),
+  /** whether a folder that is empty first gets what the image has at the destination, owner and mode included */
+  copyUp: optional(boolean),
 });
 export type MountSpec = Infer<typeof mountSpec>;
 

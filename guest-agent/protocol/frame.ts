@@ -50,12 +50,18 @@ const MAX_PAYLOAD: Readonly<Record<number, number>> = {
 /** Header and payload in one new array. */
 export function encodeFrame(type: FrameType, stream: number, payload: Uint8Array): Uint8Array {
   const frame = new Uint8Array(FRAME_HEADER_SIZE + payload.length);
-  const view = new DataView(frame.buffer);
-  view.setUint32(0, payload.length, true);
-  view.setUint8(4, type);
-  view.setUint32(8, stream, true);
   frame.set(payload, FRAME_HEADER_SIZE);
-  return frame;
+  return frameInPlace(type, stream, frame.subarray(FRAME_HEADER_SIZE));
+}
+
+/** Writes the header over the bytes before the payload in its buffer. @returns both */
+export function frameInPlace(type: FrameType, stream: number, payload: Uint8Array): Uint8Array {
+  const start = payload.byteOffset - FRAME_HEADER_SIZE;
+  const view = new DataView(payload.buffer, start, FRAME_HEADER_SIZE);
+  view.setUint32(0, payload.length, true);
+  view.setUint32(4, type, true);
+  view.setUint32(8, stream, true);
+  return new Uint8Array(payload.buffer, start, FRAME_HEADER_SIZE + payload.length);
 }
 
 export function encodeOffset(offset: number): Uint8Array {
@@ -79,13 +85,25 @@ export function decodeOffset(payload: Uint8Array): number {
 
 /** JSON in ASCII, other characters as `\uXXXX`: neither side needs a UTF-8 codec for it. */
 export function encodeJson(value: unknown): Uint8Array {
-  const text = JSON.stringify(value).replace(
+  return asciiBytes(JSON.stringify(value));
+}
+
+/** Most text is ASCII, and is spared the regular expression. */
+function asciiBytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7e) return asciiBytes(escaped(text));
+    bytes[i] = code;
+  }
+  return bytes;
+}
+
+function escaped(text: string): string {
+  return text.replace(
     /[\u007f-\uffff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
 }
 
 /** @throws ProtocolError `BAD_MESSAGE` for bytes that are no JSON in ASCII */

@@ -12,6 +12,7 @@ export type {
   Stdio,
   TerminalSize,
 } from "./container-spec.ts";
+export { FRAME_HEADER_SIZE } from "./frame.ts";
 export { CREDIT_STEP, MAX_DATA_PAYLOAD, STREAM_WINDOW } from "./limits.ts";
 export {
   type ContainerStats,

@@ -7,10 +7,10 @@ export const MAX_DATA_PAYLOAD = 64 * 1024;
 export const MAX_MESSAGE_PAYLOAD = 1024 * 1024;
 
 /** how far a sender may be ahead of what its receiver has consumed, per stream and direction, in `bytes` */
-export const STREAM_WINDOW = 256 * 1024;
+export const STREAM_WINDOW = 512 * 1024;
 
 /** a receiver that has consumed this much since its last CREDIT sends another, in `bytes` */
-export const CREDIT_STEP = 64 * 1024;
+export const CREDIT_STEP = 128 * 1024;
 
 /** most streams open at once on a channel */
 export const MAX_STREAMS = 4096;

@@ -1,10 +1,17 @@
 /** The two ends of a flow-controlled stream; what is not acknowledged is kept, so a broken connection loses nothing. */
 
+import { encodeFrame, encodeOffset, FrameType, frameInPlace } from "./frame.ts";
 import { CREDIT_STEP, MAX_DATA_PAYLOAD, STREAM_WINDOW } from "./limits.ts";
 import { ProtocolError } from "./protocol-error.ts";
 
 /** Most pieces that are kept as they were written: what a process writes byte by byte must not cost an array each. */
 const MAX_PIECES = 64;
+
+/** What was written, and whether its frame's header has its place before it. */
+interface Piece {
+  readonly bytes: Uint8Array;
+  readonly isFramed: boolean;
+}
 
 /** The sending end: keeps at most `STREAM_WINDOW` bytes that the peer has not consumed. */
 export class OutgoingStream {
@@ -14,7 +21,7 @@ export class OutgoingStream {
   /** called when the receiver wants no more, or has seen the end */
   onClose: () => void = () => {};
   readonly #wake: () => void;
-  #kept: Uint8Array[] = [];
+  #kept: Piece[] = [];
   /** offset of the first kept byte */
   #consumed = 0;
   #sent = 0;
@@ -43,13 +50,18 @@ export class OutgoingStream {
     return this.#closed;
   }
 
-  /** Takes a copy of nothing: `bytes` must not change afterwards. @throws RangeError for more than `room` */
-  write(bytes: Uint8Array): void {
+  /**
+   * Takes a copy of nothing: `bytes` must not change afterwards.
+   *
+   * @param isFramed whether the `FRAME_HEADER_SIZE` bytes before it in its buffer are the stream's to use
+   * @throws RangeError for more than `room`
+   */
+  write(bytes: Uint8Array, isFramed = false): void {
     if (this.#closed || bytes.length === 0) return;
     if (bytes.length > this.room)
       throw new RangeError(`write of ${bytes.length} bytes, room for ${this.room}`);
     if (this.#kept.length >= MAX_PIECES) this.#kept = [joined(this.#kept)];
-    this.#kept.push(bytes);
+    this.#kept.push({ bytes, isFramed: isFramed && bytes.length <= MAX_DATA_PAYLOAD });
     this.#written += bytes.length;
     this.#wake();
   }
@@ -61,17 +73,14 @@ export class OutgoingStream {
     this.#wake();
   }
 
-  /** The next piece to put into a DATA frame, or the length for an END frame. */
-  next(): Uint8Array | { readonly end: number } | undefined {
+  /** The next DATA or END frame. */
+  next(): Uint8Array | undefined {
     if (this.#closed || this.#paused) return undefined;
-    const piece = this.#unsent();
-    if (piece !== undefined) {
-      this.#sent += piece.length;
-      return piece;
-    }
+    const data = this.#unsent();
+    if (data !== undefined) return data;
     if (!this.#ended || this.#endSent) return undefined;
     this.#endSent = true;
-    return { end: this.#written };
+    return encodeFrame(FrameType.END, this.id, encodeOffset(this.#written));
   }
 
   /** @throws ProtocolError `BAD_STREAM` for an offset that was never sent or goes backwards */
@@ -125,10 +134,17 @@ export class OutgoingStream {
 
   #unsent(): Uint8Array | undefined {
     let start = this.#consumed;
-    for (const piece of this.#kept) {
+    for (const { bytes, isFramed } of this.#kept) {
       const skip = this.#sent - start;
-      if (skip < piece.length) return piece.subarray(skip, skip + MAX_DATA_PAYLOAD);
-      start += piece.length;
+      if (skip < bytes.length) {
+        const payload =
+          skip === 0 && isFramed ? bytes : bytes.subarray(skip, skip + MAX_DATA_PAYLOAD);
+        this.#sent += payload.length;
+        return payload === bytes
+          ? frameInPlace(FrameType.DATA, this.id, bytes)
+          : encodeFrame(FrameType.DATA, this.id, payload);
+      }
+      start += bytes.length;
     }
     return undefined;
   }
@@ -138,26 +154,27 @@ export class OutgoingStream {
     while (skip > 0) {
       const first = this.#kept[0];
       if (first === undefined) break;
-      if (first.length > skip) {
-        this.#kept[0] = first.subarray(skip);
+      const { bytes } = first;
+      if (bytes.length > skip) {
+        this.#kept[0] = { bytes: bytes.subarray(skip), isFramed: false };
         break;
       }
       this.#kept.shift();
-      skip -= first.length;
+      skip -= bytes.length;
     }
     this.#consumed = offset;
     this.#sent = Math.max(this.#sent, offset);
   }
 }
 
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
+function joined(pieces: readonly Piece[]): Piece {
+  const whole = new Uint8Array(pieces.reduce((length, { bytes }) => length + bytes.length, 0));
   let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
+  for (const { bytes } of pieces) {
+    whole.set(bytes, at);
+    at += bytes.length;
   }
-  return whole;
+  return { bytes: whole, isFramed: false };
 }
 
 /** What a receiver is told; `onData` may keep nothing of the view it is given. */

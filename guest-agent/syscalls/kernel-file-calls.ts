@@ -133,15 +133,35 @@ function readlinkat(kernel: Kernel, dirfd: Fd, path: string): string {
   return kernel.decode(target.subarray(0, length));
 }
 
+/** The array of the last call, which the next one fills again: a loop makes one for every piece that it moves. */
+let pollArray = new Uint8Array(0);
+let pollView = new DataView(pollArray.buffer);
+
 function poll(kernel: Kernel, fds: readonly PollFd[], timeout = -1): number[] {
-  const array = new Struct(POLLFD, fds.length);
-  for (const [index, { fd, events }] of fds.entries()) {
-    array.set("fd", fd, index * POLLFD.size).set("events", events, index * POLLFD.size);
+  const { fd, events, revents } = POLLFD.fields;
+  if (pollArray.length < fds.length * POLLFD.size) {
+    pollArray = new Uint8Array(fds.length * POLLFD.size);
+    pollView = new DataView(pollArray.buffer);
   }
+  let at = 0;
+  for (const one of fds) {
+    pollView.setInt32(at + fd.offset, one.fd, true);
+    pollView.setInt16(at + events.offset, one.events, true);
+    at += POLLFD.size;
+  }
+  waitFor(kernel, fds.length, timeout);
+  const found: number[] = [];
+  for (let end = at, place = 0; place < end; place += POLLFD.size) {
+    found.push(pollView.getUint16(place + revents.offset, true));
+  }
+  return found;
+}
+
+function waitFor(kernel: Kernel, count: number, timeout: number): void {
   for (;;) {
     try {
-      kernel.call("poll", array.bytes, fds.length, timeout);
-      return fds.map((_, index) => array.get("revents", index * POLLFD.size));
+      kernel.call("poll", pollArray, count, timeout);
+      return;
     } catch (error) {
       // A stop and continue of the process interrupts poll even when no signal has a handler (signal(7)).
       if (!isSyscallError(error, "EINTR")) throw error;

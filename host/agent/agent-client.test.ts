@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { Channel, type FromHost, fromHost, PROTOCOL_VERSION, STREAM_WINDOW } from "#protocol";
 import { DvmError } from "../errors.ts";
-import { type AgentClient, connectAgent } from "./agent-client.ts";
+import { type AgentClient, connectAgent, openAgent } from "./agent-client.ts";
 
 const HELLO = {
   type: "hello",
@@ -227,6 +227,29 @@ describe("agent client", () => {
       Buffer.from(Uint8Array.from({ length: total }, (_, at) => at)),
     );
     assert.ok(pieces < 400, `${pieces} pieces`);
+    client.close();
+  });
+
+  it("keeps input that is complete before the guest has answered", async () => {
+    const [host, far] = duplexPair();
+    const { client, hello } = openAgent(host);
+    const input = client.openWritable();
+    input.end("early");
+    for (let turns = 0; turns < 50; turns++) await turn();
+    const guest = new Guest(far);
+    let got = "";
+    let ended = false;
+    guest.channel.openIncoming(input.id, {
+      onData: (bytes) => {
+        got += Buffer.from(bytes).toString();
+      },
+      onEnd: () => {
+        ended = true;
+      },
+    });
+    await hello;
+    await until(() => ended && input.writableFinished);
+    assert.equal(got, "early");
     client.close();
   });
 

@@ -47,6 +47,14 @@ export interface ConnectOptions {
   readonly takeOver?: TakeOver;
 }
 
+/** A conversation that has begun. */
+export interface OpenedAgent {
+  /** takes requests at once, which the guest finds behind the opening; the first failure is that of `hello` */
+  readonly client: AgentClient;
+  /** settles as `connectAgent` does */
+  readonly hello: Promise<Hello>;
+}
+
 /** A guest that had an earlier client. */
 export interface TakeOver {
   /** how many clients it had; numbers of requests and streams tell them apart */
@@ -73,16 +81,26 @@ export async function connectAgent(
   transport: Duplex,
   options: ConnectOptions = {},
 ): Promise<AgentClient> {
+  const { client, hello } = openAgent(transport, options);
+  await hello;
+  return client;
+}
+
+/** Begins a conversation as `connectAgent` does, without waiting for the guest. */
+export function openAgent(transport: Duplex, options: ConnectOptions = {}): OpenedAgent {
+  options.signal?.throwIfAborted();
   const client = new AgentClient(transport, options.takeOver?.generation);
+  return { client, hello: greeting(client, options) };
+}
+
+async function greeting(client: AgentClient, options: ConnectOptions): Promise<Hello> {
   const { promise, resolve, reject } = Promise.withResolvers<Hello>();
   const abort = () => reject(options.signal?.reason);
-  options.signal?.throwIfAborted();
   options.signal?.addEventListener("abort", abort, { once: true });
   try {
     options.takeOver?.prepare(client);
     client.begin(resolve, reject);
-    await promise;
-    return client;
+    return await promise;
   } catch (error) {
     client.close();
     throw error;

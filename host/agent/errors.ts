@@ -20,6 +20,7 @@ const MAX_TEXT = 4096;
 
 /** Advice by the codes of the guest's container layer (guest-agent/container/errors.ts). */
 const HINTS: ReadonlyMap<string, string> = new Map([
+  ["CONTAINER_SPEC", "check what the flags ask for: dvm run --help"],
   ["COMMAND_NOT_FOUND", "check the spelling, and that the image has the command"],
   [
     "COMMAND_NOT_EXECUTABLE",

@@ -71,6 +71,8 @@ export class GuestWritable extends Writable {
   readonly id: number;
   readonly #outgoing: OutgoingStream;
   readonly #channel: Channel;
+  /** all is written, and the guest has not seen the end yet */
+  #finish: (() => void) | undefined;
 
   /** @param takenOver whether an earlier client opened it */
   constructor(channel: Channel, id: number, takenOver = false) {
@@ -79,7 +81,10 @@ export class GuestWritable extends Writable {
     this.#channel = channel;
     this.#outgoing = channel.openOutgoing(id, takenOver);
     // the process closed its input or is gone: as with a pipe, whoever writes on is told
-    this.#outgoing.onClose = () => this.destroy();
+    this.#outgoing.onClose = () => {
+      if (this.#finish !== undefined) this.#finish();
+      else this.destroy();
+    };
   }
 
   override _write(
@@ -91,8 +96,12 @@ export class GuestWritable extends Writable {
   }
 
   override _final(callback: (error?: Error | null) => void): void {
+    // until the guest has seen the end the channel needs what is kept: for its first transport, or for a further one
+    this.#finish = () => {
+      this.#finish = undefined;
+      callback();
+    };
     this.#outgoing.end();
-    callback();
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {

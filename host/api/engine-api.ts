@@ -1,15 +1,14 @@
 /**
  * The door between the command line and the engine: everything that the command line knows of the engine it
- * knows from here. The engine runs in the process of its caller.
+ * knows from here. Containers are a daemon's (`DaemonClient`, `RemoteEngine`); images are worked on in the process of
+ * their caller, since locks keep what processes do to the store apart.
  */
 
-import type { Engine } from "../engine/engine.ts";
-import type { EventSink } from "../engine/engine-event.ts";
 import type { ImageEngine } from "../engine/images/image-engine.ts";
+import { storeRoot } from "./client/store-root.ts";
 
 export type { AttachedStreams } from "../engine/attachment.ts";
 export type { ContainerConfig } from "../engine/container-config.ts";
-export type { ContainerRecord } from "../engine/container-record.ts";
 export type { EngineEvent, EventSink } from "../engine/engine-event.ts";
 
 export type { ImageUsage } from "../engine/images/image-engine.ts";
@@ -22,7 +21,9 @@ export type ImageApi = Pick<
   | "list"
   | "find"
   | "pull"
+  | "pullAll"
   | "push"
+  | "pushAll"
   | "login"
   | "logout"
   | "tag"
@@ -34,50 +35,22 @@ export type ImageApi = Pick<
   | "diskUsage"
 >;
 
-/** What a client may ask of the engine. */
-export type EngineApi = Pick<
-  Engine,
-  | "create"
-  | "attach"
-  | "start"
-  | "wait"
-  | "kill"
-  | "destroy"
-  | "resize"
-  | "remove"
-  | "list"
-  | "inspect"
-  | "abandon"
-  | typeof Symbol.asyncDispose
->;
-
-export interface OpenEngineOptions {
+/** Whose images or networks: those of a folder, or of a daemon. */
+export interface StoreOptions {
   /** folder in place of the usual one */
   readonly dataRoot: string | undefined;
-  readonly onEvent: EventSink;
+  /** daemon whose folder it is, as `unix://PATH` */
+  readonly host?: string | undefined;
+  /** for `DVM_HOST` */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
-/** Opens the engine. What an earlier one that was killed left behind is cleaned up by it. */
-export async function openEngine(options: OpenEngineOptions): Promise<EngineApi> {
-  const [{ Engine }, { enginePaths }, { realParts }] = await Promise.all([
-    import("../engine/engine.ts"),
-    import("../engine/paths.ts"),
-    import("../engine/real-parts.ts"),
-  ]);
-  return new Engine({
-    paths: enginePaths(process.env, options.dataRoot),
-    parts: realParts,
-    onEvent: options.onEvent,
-  });
-}
-
-/** Opens the engine's images. */
-export async function openImages(options: {
-  readonly dataRoot: string | undefined;
-}): Promise<ImageApi> {
-  const [{ ImageEngine }, { enginePaths }] = await Promise.all([
+/** Opens the images of the engine that the user means. */
+export async function openImages(options: StoreOptions): Promise<ImageApi> {
+  const [{ ImageEngine }, { enginePaths }, dataRoot] = await Promise.all([
     import("../engine/images/image-engine.ts"),
     import("../engine/paths.ts"),
+    storeRoot({ environment: {}, ...options }),
   ]);
-  return ImageEngine.open(enginePaths(process.env, options.dataRoot).dataRoot);
+  return ImageEngine.open(enginePaths(process.env, dataRoot).dataRoot);
 }

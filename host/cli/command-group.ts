@@ -10,6 +10,10 @@ export interface CommandGroup {
   readonly name: string;
   readonly summary: string;
   readonly members: Readonly<Record<string, () => Promise<Command>>>;
+  /** other names of members, which the help does not show */
+  readonly aliases?: Readonly<Record<string, string>>;
+  /** members whose errors end with Docker's exit codes 125 and up */
+  readonly engineFailures?: readonly string[];
 }
 
 const flags = { help: booleanFlag({ help: "Print usage" }) } as const;
@@ -20,16 +24,19 @@ export function commandGroup(group: CommandGroup): Command {
     usage: `${group.name} COMMAND`,
     summary: group.summary,
     flags,
+    members: group.members,
     run: (words, context) => runMember(group, words, context),
   };
 }
 
 async function runMember(
-  { name, summary, members }: CommandGroup,
+  group: CommandGroup,
   words: readonly string[],
   context: CliContext,
 ): Promise<number> {
-  const [first, ...rest] = readFlags(words);
+  const { name, summary, members, aliases = {}, engineFailures = [] } = group;
+  const [word, ...rest] = readFlags(words);
+  const first = word !== undefined && Object.hasOwn(aliases, word) ? aliases[word] : word;
   const load = first !== undefined && Object.hasOwn(members, first) ? members[first] : undefined;
   if (first !== undefined && load === undefined)
     throw cliError("UNKNOWN_COMMAND", `unknown command: dvm ${name} ${first}`);
@@ -51,7 +58,8 @@ async function runMember(
       context.stdout.write(renderCommandHelp(command, context.stdout.columns));
       return 0;
     }
-    const failed = { name: `${name} ${first}`, usage: usageLine(command) };
+    const runsContainer = engineFailures.includes(first ?? "");
+    const failed = { name: `${name} ${first}`, usage: usageLine(command), runsContainer };
     context.stderr.write(renderError(error, failed));
     return exitCodeOf(error, failed);
   }

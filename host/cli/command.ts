@@ -1,7 +1,7 @@
 /** What a command of the command line is. */
 
 import type { Readable, Writable } from "node:stream";
-import type { EngineApi, EventSink } from "../api/engine-api.ts";
+import type { DaemonClient } from "../api/client/daemon-client.ts";
 import type { FlagTable } from "./parse/flag-set.ts";
 
 /** The world that a command sees; tests give it another. */
@@ -12,7 +12,10 @@ export interface CliContext {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** value of --data-root */
   readonly dataRoot: string | undefined;
-  readonly openEngine: (onEvent: EventSink) => Promise<EngineApi>;
+  /** value of --host */
+  readonly host: string | undefined;
+  /** Finds the daemon, and starts it when none runs. @throws DvmError `DAEMON_UNREACHABLE` */
+  readonly openDaemon: () => Promise<DaemonClient>;
 }
 
 /** What a terminal can do beyond being read (tty.ReadStream). */
@@ -33,9 +36,13 @@ export interface TerminalOutput {
 export interface Command {
   /** name and arguments as the help shows them, such as `rm [OPTIONS] CONTAINER [CONTAINER...]` */
   readonly usage: string;
+  /** further forms of it */
+  readonly alsoUsage?: readonly string[];
   /** one sentence for the help */
   readonly summary: string;
   readonly flags: FlagTable;
+  /** of a family of commands: those in it */
+  readonly members?: Readonly<Record<string, () => Promise<Command>>>;
   /** Does the work. @returns the exit code */
   readonly run: (words: readonly string[], context: CliContext) => Promise<number>;
 }

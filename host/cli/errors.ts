@@ -8,6 +8,11 @@ export const cliError = errorTable({
   /** missing or superfluous arguments; shown with the command's usage line */
   ARGUMENTS: { exitCode: 1 },
   UNKNOWN_COMMAND: { exitCode: 1 },
+  NO_SUCH_OBJECT: { exitCode: 1 },
+  /** a container that is not as the command needs it */
+  WRONG_STATE: { exitCode: 1 },
+  /** a path of the user's own that cannot be read or written */
+  LOCAL_FILE: { exitCode: 1 },
   /** flags that are each right and contradict each other */
   CONFLICT: { exitCode: 125 },
   /** a file that a flag names */

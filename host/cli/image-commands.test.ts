@@ -3,11 +3,14 @@ import { writeFileSync } from "node:fs";
 import { PassThrough, type Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { describe, test } from "node:test";
+import { DaemonClient } from "../api/client/daemon-client.ts";
+import { HttpConnection } from "../api/client/http-connection.ts";
 import { testEngine } from "../engine/test-engine.ts";
 import { dockerArchive } from "../image/test-support/image-builder.ts";
 import { tarStream } from "../image/test-support/tar-builder.ts";
 import { one, two, World } from "../image/test-support/world.ts";
 import { runCli } from "./run-cli.ts";
+import { testDaemon } from "./test-daemon.ts";
 
 interface Result {
   readonly code: number;
@@ -23,13 +26,14 @@ async function dvm(
   input: Readable | Buffer = Buffer.alloc(0),
 ): Promise<Result> {
   using engine = testEngine();
+  await using daemon = await testDaemon(engine);
   const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
   if (Buffer.isBuffer(input)) stdin.end(input);
   const output = Promise.all([buffer(stdout), buffer(stderr)]);
   const streams = { stdin, stdout, stderr, environment: {} };
-  const code = await runCli(["--data-root", world.path("data"), ...words], streams, async () =>
-    engine.another(),
-  );
+  const code = await runCli(["--data-root", world.path("data"), ...words], streams, {
+    openDaemon: async () => new DaemonClient(new HttpConnection(daemon.path)),
+  });
   stdout.end();
   stderr.end();
   const [bytes, err] = await output;
@@ -111,13 +115,13 @@ describe("image commands", () => {
     [["tag", "x"], 1, /requires 2 arguments/],
     [["pull", "UPPER"], 1, /must be lowercase/],
     [["pull", "127.0.0.1:1/x"], 1, /cannot connect to registry 127\.0\.0\.1:1: ECONNREFUSED/],
-    [["pull", "-a", "x"], 1, /--all-tags is not supported/],
+    [["pull", "-a", "x:y"], 1, /tag can't be used with --all-tags/],
     [["push", "x/nothing"], 1, /does not exist locally with the tag: x\/nothing:latest/],
     [["save", "nothing"], 1, /No such image/],
     [["load", "-i", "/nonexistent"], 1, /cannot read \/nonexistent/],
     [["import", "/nonexistent"], 1, /nonexistent/],
     [["images", "-f", "color=red"], 1, /invalid filter 'color'/],
-    [["images", "--format", "{{range .}}"], 125, /not supported/],
+    [["images", "--format", "{{range .}}"], 125, /without \{\{end\}\}/],
     [["image", "nonsense"], 1, /unknown command: dvm image nonsense/],
     [["login", "-u", "a", "127.0.0.1:1"], 1, /non TTY/],
     [["login", "--password-stdin", "127.0.0.1:1"], 1, /Must provide --username/],

@@ -2,29 +2,16 @@ import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
-import { text } from "node:stream/consumers";
 import { describe, it } from "node:test";
-import { Engine } from "../engine/engine.ts";
 import { engineError } from "../engine/errors.ts";
 import { type TestEngine, testEngine } from "../engine/test-engine.ts";
-import { runCli } from "./run-cli.ts";
+import { type CliResult, callCli } from "./test-cli.ts";
+import { testDaemon } from "./test-daemon.ts";
 
-interface Result {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Calls dvm over a fake hypervisor. */
-async function dvm(test: TestEngine, words: string[], input = ""): Promise<Result> {
-  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
-  stdin.end(input);
-  const world = { stdin, stdout, stderr, environment: {} };
-  const code = await runCli(words, world, async () => test.another());
-  stdout.end();
-  stderr.end();
-  return { code, out: await text(stdout), err: await text(stderr) };
+/** Calls dvm over a daemon with a fake hypervisor. */
+async function dvm(test: TestEngine, words: string[], input = ""): Promise<CliResult> {
+  await using daemon = await testDaemon(test);
+  return await callCli(daemon, words, input);
 }
 
 describe("dvm", () => {
@@ -59,8 +46,7 @@ describe("dvm", () => {
       125,
       /^invalid argument "abc" for "-m, --memory" flag: invalid size/,
     ],
-    [["run", "-v", "/a:/b", "x"], 125, /^dvm: --volume is not supported yet\n {2}hint: /],
-    [["run", "-d", "x"], 125, /^dvm: --detach needs dvmd, which is not there yet\n/],
+    [["run", "--gpus", "all", "x"], 125, /^dvm: --gpus is not supported yet\n {2}hint: /],
     [["run", "-d", "-a", "stdin", "x"], 1, /^dvm: conflicting options: cannot specify both/],
     [["run", "-it", "x"], 1, /^dvm: the input device is not a TTY\n/],
     [["run", "--name", "a b", "x"], 125, /^dvm: invalid container name \(a b\), only/],
@@ -68,7 +54,7 @@ describe("dvm", () => {
     [["run", "-w", "rel", "x"], 125, /the working directory 'rel' is invalid/],
     [["ps", "x"], 1, /'dvm ps' accepts no arguments/],
     [["rm"], 1, /'dvm rm' requires at least 1 argument/],
-    [["rm", "nobody"], 1, /^dvm: no such container: nobody\n/],
+    [["rm", "nobody"], 1, /^dvm: No such container: nobody\n/],
   ];
   for (const [words, code, message] of refused) {
     it(`refuses: dvm ${words.join(" ")}`, async () => {
@@ -139,23 +125,30 @@ describe("dvm run", () => {
 
   it("tells the phases with --verbose", async () => {
     using test = testEngine({ out: "x" });
-    const stderr = new PassThrough();
-    const stdout = new PassThrough();
-    const world = { stdin: new PassThrough(), stdout, stderr, environment: {} };
-    const code = await runCli(
-      ["run", "--rm", "--verbose", "busybox", "x"],
-      world,
-      async (options) => {
-        return new Engine({ ...test.options, onEvent: options.onEvent });
-      },
-    );
-    stderr.end();
-    const lines = await text(stderr);
+    const { code, err } = await dvm(test, ["run", "--rm", "--verbose", "busybox", "x"]);
     assert.equal(code, 0);
     for (const phase of ["image", "writable-disk", "hello", "process-start", "first-output"]) {
-      assert.match(lines, new RegExp(`^dvm: \\[ *\\d+ ms\\] ${phase} +[\\d.]+ ms$`, "m"));
+      assert.match(err, new RegExp(`^dvm: \\[ *\\d+ ms\\] ${phase} +[\\d.]+ ms$`, "m"));
     }
-    assert.match(lines, /^dvm: machine: qemu, tcg, 512 MiB, 1 vCPU: a test$/m);
+    assert.match(err, /^dvm: machine: qemu, tcg, 512 MiB, 1 vCPU: a test$/m);
+  });
+
+  it("prints the id alone with -d, and the container runs on", async () => {
+    using test = testEngine({ untilSignalled: true });
+    await using daemon = await testDaemon(test);
+    const { out, err, code } = await callCli(daemon, [
+      "run",
+      "-d",
+      "--name",
+      "web",
+      "busybox",
+      "x",
+    ]);
+    assert.match(out, /^[0-9a-f]{64}\n$/);
+    assert.deepEqual([err, code], ["", 0]);
+    assert.match((await callCli(daemon, ["ps"])).out, / Up .* web\n$/);
+    assert.equal((await callCli(daemon, ["rm", "-f", "web"])).code, 0);
+    assert.deepEqual(test.leftovers(), []);
   });
 });
 
@@ -168,7 +161,7 @@ describe("dvm ps and dvm rm", () => {
     const { out: all } = await dvm(test, ["ps", "-a"]);
     assert.match(
       all,
-      /^CONTAINER ID +IMAGE +COMMAND +CREATED +STATUS +PORTS +NAMES\n[0-9a-f]{12} +busybox +"sh -c a long comman…" +.* ago +Exited \(3\) .* ago +web\n$/,
+      /^CONTAINER ID +IMAGE +COMMAND +CREATED +STATUS +PORTS +NAMES\n[0-9a-f]{12} +busybox +"sh -c 'a long comma…" +.* ago +Exited \(3\) .* ago +web\n$/,
     );
     assert.deepEqual(await dvm(test, ["rm", "web"]), { code: 0, out: "web\n", err: "" });
     assert.deepEqual(test.leftovers(), []);
@@ -188,7 +181,6 @@ describe("dvm ps and dvm rm", () => {
     const [id = ""] = test.leftovers();
     writeFileSync(join(test.folders.dataRoot, "containers", id, "container.json"), "{");
     assert.equal((await dvm(test, ["ps", "-a"])).code, 0);
-    assert.equal((await dvm(test, ["rm", "web"])).code, 0);
-    assert.deepEqual(test.leftovers(), []);
+    assert.equal((await dvm(test, ["run", "--rm", "busybox", "x"])).code, 0);
   });
 });

@@ -1,6 +1,7 @@
 /** One call of the command line, from its words to its exit code. */
 
-import type { EngineApi, OpenEngineOptions } from "../api/engine-api.ts";
+import type { DaemonClient } from "../api/client/daemon-client.ts";
+import type { ConnectOptions } from "../api/client/start-daemon.ts";
 import type { CliContext } from "./command.ts";
 import { commandTable } from "./command-table.ts";
 import { cliError } from "./errors.ts";
@@ -15,19 +16,29 @@ const mainFlags = {
     parse: asText,
   }),
   help: booleanFlag({ help: "Print usage" }),
+  host: valueFlag({
+    short: "H",
+    placeholder: "string",
+    help: "Daemon socket to connect to (unix://PATH), in place of DVM_HOST",
+    parse: asText,
+  }),
   version: booleanFlag({ short: "v", help: "Print version information and quit" }),
 } as const;
 
 const mainUsage = "Usage:  dvm [OPTIONS] COMMAND [ARG...]";
 
-type World = Omit<CliContext, "dataRoot" | "openEngine">;
-type OpenEngine = (options: OpenEngineOptions) => Promise<EngineApi>;
+type World = Omit<CliContext, "dataRoot" | "host" | "openDaemon">;
+
+/** The way to the engine; tests give another. */
+export interface Doors {
+  readonly openDaemon: (options: ConnectOptions) => Promise<DaemonClient>;
+}
 
 /** @returns the exit code of the process; what is to be said has been written */
 export async function runCli(
   words: readonly string[],
   world: World,
-  openEngine: OpenEngine,
+  doors: Doors,
 ): Promise<number> {
   let failed: FailedCommand = { usage: mainUsage };
   let help = () => renderMainHelp(commandTable, mainFlags, world.stdout.columns);
@@ -36,7 +47,11 @@ export async function runCli(
     const [name, ...rest] = args;
     if (values.version) return await printVersion(world);
     if (name === undefined || name === "help")
-      return await runCli([...rest.slice(0, 1), "--help"], world, openEngine);
+      return await runCli([...rest.slice(0, 1), "--help"], world, doors);
+    const { "data-root": dataRoot, host } = values;
+    if (name === "__complete") {
+      return await printCompletions(rest, contextOf(world, { dataRoot, host }, doors));
+    }
     const { command, row } = await findCommand(name);
     failed = {
       name,
@@ -45,15 +60,24 @@ export async function runCli(
       verbose: rest.includes("--verbose"),
     };
     help = () => renderCommandHelp(command, world.stdout.columns);
-    return await command.run(rest, contextOf(world, values["data-root"], openEngine));
+    return await command.run(rest, contextOf(world, { dataRoot, host }, doors));
   } catch (error) {
     if (error instanceof HelpRequest) {
       world.stdout.write(help());
       return 0;
     }
+    if (isBrokenPipe(error)) return BROKEN_PIPE;
     world.stderr.write(renderError(error, failed));
     return exitCodeOf(error, failed);
   }
+}
+
+/** Exit code of a process that SIGPIPE ended. */
+const BROKEN_PIPE = 128 + 13;
+
+/** Nobody reads what is written any more: that is no failure to tell of. */
+function isBrokenPipe(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EPIPE";
 }
 
 async function findCommand(name: string) {
@@ -62,13 +86,31 @@ async function findCommand(name: string) {
   return { row, command: await row.load() };
 }
 
-function contextOf(world: World, dataRoot: string | undefined, openEngine: OpenEngine): CliContext {
-  return { ...world, dataRoot, openEngine: (onEvent) => openEngine({ dataRoot, onEvent }) };
+function contextOf(
+  world: World,
+  { dataRoot, host }: Pick<ConnectOptions, "dataRoot" | "host">,
+  { openDaemon }: Doors,
+): CliContext {
+  const { environment } = world;
+  return {
+    ...world,
+    dataRoot,
+    host,
+    openDaemon: () => openDaemon({ dataRoot, host, environment }),
+  };
 }
 
 async function printVersion({ stdout }: World): Promise<number> {
   const { versionInfo } = await import("../doctor/version-info.ts");
   const { version } = await versionInfo();
   stdout.write(`dvm version ${version}\n`);
+  return 0;
+}
+
+/** A shell that asks gets an answer or nothing. */
+async function printCompletions(words: readonly string[], context: CliContext): Promise<number> {
+  const { complete } = await import("./complete.ts");
+  const found = await complete(words, { context, mainFlags }).catch(() => []);
+  context.stdout.write(found.map(({ value, about }) => `${value}\t${about}\n`).join(""));
   return 0;
 }

@@ -54,6 +54,14 @@ describe("run's flags", () => {
     assert.deepEqual([shmSize, storageSize], [2 ** 20, 2 ** 30]);
   });
 
+  it("ask for a user namespace of the container's own, or for none", () => {
+    assert.equal(configOf("--userns", "private", "b").userNamespace, "private");
+    assert.equal("userNamespace" in configOf("--userns", "host", "b"), false);
+    assert.throws(() => configOf("--userns", "other", "b"), {
+      message: /must be one of host, private$/,
+    });
+  });
+
   it("lift seccomp with --privileged, unless a profile is named", () => {
     assert.equal(configOf("--privileged", "b").seccomp, "unconfined");
   });

@@ -2,7 +2,7 @@
 
 import type { ContainerConfig } from "../api/engine-api.ts";
 import { cliError } from "./errors.ts";
-import { inheritValues, readEnvironmentFile } from "./parse/environment.ts";
+import { inheritValues, readEnvironmentFile, readLabelFile } from "./parse/environment.ts";
 import { parseMemorySize } from "./parse/memory-size.ts";
 import { parseSecurityOptions } from "./parse/security-options.ts";
 import { parseSignal } from "./parse/signal-name.ts";
@@ -35,12 +35,13 @@ export function runConfig(options: RunConfigOptions): ContainerConfig {
     groupAdd: values["group-add"],
     terminal: values.tty,
     openStdin: values.interactive,
-    labels: Object.fromEntries(values.label),
+    labels: Object.fromEntries([...values["label-file"].flatMap(readLabelFile), ...values.label]),
     init: values.init,
     readOnly: values["read-only"],
     privileged: values.privileged,
+    ...given("userNamespace", values.userns === "private" ? values.userns : undefined),
     autoRemove: values.rm,
-    tmpfs: values.tmpfs,
+    ...mounts(values),
     resources: resources(values),
     ulimits: values.ulimit,
     capAdd: values["cap-add"],
@@ -83,8 +84,44 @@ function resources(values: RunValues): ContainerConfig["resources"] {
     ...given("cpuQuota", values["cpu-quota"]),
     ...given("cpuPeriod", values["cpu-period"]),
     ...given("cpusetCpus", values["cpuset-cpus"]),
+    ...given("cpusetMems", values["cpuset-mems"] || undefined),
     ...given("pids", values["pids-limit"]),
+    ...given("blkioWeight", values["blkio-weight"] || undefined),
+    ...given("memorySwappiness", swappiness(values["memory-swappiness"])),
+    ...deviceRates(values),
   };
+}
+
+/** Those of --tmpfs, --volume and --mount, and those of other containers. */
+function mounts(values: RunValues): Pick<ContainerConfig, "tmpfs" | "mounts" | "volumesFrom"> {
+  const driver = values["volume-driver"] || undefined;
+  const short = values.volume.map((mount) =>
+    mount.type === "volume" && driver !== undefined ? { ...mount, driver } : mount,
+  );
+  const long = values.mount.flatMap((each) => ("mount" in each ? [each.mount] : []));
+  const all = [...short, ...long];
+  const from = values["volumes-from"];
+  return {
+    tmpfs: [...values.tmpfs, ...values.mount.flatMap((e) => ("tmpfs" in e ? [e.tmpfs] : []))],
+    ...(all.length > 0 ? { mounts: all } : {}),
+    ...(from.length > 0 ? { volumesFrom: from } : {}),
+  };
+}
+
+/** -1 is Docker's word for nothing asked. */
+function swappiness(value: number | undefined): number | undefined {
+  return value === -1 ? undefined : value;
+}
+
+function deviceRates(values: RunValues): Pick<ContainerConfig["resources"], "deviceRates"> {
+  const rates = {
+    readBps: values["device-read-bps"],
+    writeBps: values["device-write-bps"],
+    readIops: values["device-read-iops"],
+    writeIops: values["device-write-iops"],
+  };
+  const given = Object.entries(rates).filter(([, list]) => list.length > 0);
+  return given.length > 0 ? { deviceRates: Object.fromEntries(given) } : {};
 }
 
 /** An empty entrypoint takes the image's away. */

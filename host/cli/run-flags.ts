@@ -1,6 +1,7 @@
 /** The flags of `dvm run`, with Docker's names, values and words. */
 
 import { parseCpus } from "./parse/cpus.ts";
+import { parseDeviceBps, parseDeviceIops } from "./parse/device-rate.ts";
 import { parseEnvironmentVariable } from "./parse/environment.ts";
 import {
   asText,
@@ -14,10 +15,12 @@ import {
 import { parseInteger } from "./parse/integer.ts";
 import { parseLabel, parseStorageOption, parseSysctl } from "./parse/key-values.ts";
 import { parseMemorySize, parseSwapSize } from "./parse/memory-size.ts";
+import { parseMount } from "./parse/mount.ts";
 import { parseDnsSearch, parseDnsServer, parseExtraHost } from "./parse/network-names.ts";
 import { parseExpose, parseIpFlag, parseMacAddress, parsePublish } from "./parse/publish.ts";
 import { parseTmpfs } from "./parse/tmpfs.ts";
 import { parseUlimit } from "./parse/ulimit.ts";
+import { parseVolume } from "./parse/volume.ts";
 
 const text = (help: string, short?: string) =>
   valueFlag({ placeholder: "string", help, parse: asText, ...(short ? { short } : {}) });
@@ -30,7 +33,21 @@ const integer = (help: string, short?: string) =>
 const STREAMS = ["stdin", "stdout", "stderr"] as const;
 const ACCELERATORS = ["auto", "kvm", "tcg"] as const;
 const BACKENDS = ["auto", "qemu", "kvm"] as const;
+/** Docker's daemon says whether containers have one of their own, and `host` is the way out; here it is a choice. */
+const USER_NAMESPACES = ["host", "private"] as const;
 const PULL_POLICIES = ["always", "missing", "never"] as const;
+
+/** They hold for the container's disks together, whichever device is named: those are files on it. */
+function deviceRateFlags() {
+  const bps = (help: string) => listFlag({ help, parse: parseDeviceBps });
+  const iops = (help: string) => listFlag({ help, parse: parseDeviceIops });
+  return {
+    "device-read-bps": bps("Limit read rate (bytes per second) from a device"),
+    "device-read-iops": iops("Limit read rate (IO per second) from a device"),
+    "device-write-bps": bps("Limit write rate (bytes per second) to a device"),
+    "device-write-iops": iops("Limit write rate (IO per second) to a device"),
+  };
+}
 
 const supported = {
   "add-host": listFlag({
@@ -51,6 +68,9 @@ const supported = {
   "cpu-shares": integer("CPU shares (relative weight)", "c"),
   cpus: valueFlag({ placeholder: "decimal", help: "Number of CPUs", parse: parseCpus }),
   "cpuset-cpus": text("CPUs in which to allow execution (0-3, 0,1)"),
+  "cpuset-mems": text("MEMs in which to allow execution (0-3, 0,1)"),
+  "blkio-weight": integer("Block IO (relative weight), between 10 and 1000, or 0 to disable"),
+  ...deviceRateFlags(),
   detach: booleanFlag({ short: "d", help: "Run container in background and print container ID" }),
   dns: listFlag({ help: "Set custom DNS servers", parse: parseDnsServer }),
   "dns-option": texts("Set DNS options"),
@@ -77,6 +97,7 @@ const supported = {
     parse: parseIpFlag,
   }),
   label: listFlag({ short: "l", help: "Set meta data on a container", parse: parseLabel }),
+  "label-file": texts("Read in a line delimited file of labels"),
   "mac-address": valueFlag({
     placeholder: "string",
     help: "Container MAC address (e.g., 92:d0:c6:0a:29:33)",
@@ -89,6 +110,12 @@ const supported = {
     help: "Swap limit equal to memory plus swap: '-1' to enable unlimited swap",
     parse: parseSwapSize,
   }),
+  mount: listFlag({
+    placeholder: "mount",
+    help: "Attach a filesystem mount to the container",
+    parse: parseMount,
+  }),
+  "memory-swappiness": integer("Tune container memory swappiness (0 to 100)"),
   name: text("Assign a name to the container"),
   network: listFlag({
     placeholder: "network",
@@ -131,6 +158,15 @@ const supported = {
   tty: booleanFlag({ short: "t", help: "Allocate a pseudo-TTY" }),
   ulimit: listFlag({ placeholder: "ulimit", help: "Ulimit options", parse: parseUlimit }),
   user: text("Username or UID (format: <name|uid>[:<group|gid>])", "u"),
+  userns: valueFlag({
+    placeholder: "string",
+    help: 'User namespace to use ("host": the virtual machine\'s, "private": one of its own)',
+    parse: (value) => oneOf(USER_NAMESPACES, value, `must be one of ${USER_NAMESPACES.join(", ")}`),
+    defaultText: '"host"',
+  }),
+  volume: listFlag({ short: "v", help: "Bind mount a volume", parse: parseVolume }),
+  "volume-driver": text("Optional volume driver for the container"),
+  "volumes-from": texts("Mount volumes from the specified container(s)"),
   workdir: text("Working directory inside the container", "w"),
 
   // dvm's own
@@ -150,13 +186,10 @@ const supported = {
 } as const satisfies FlagTable;
 
 /** Flags that `docker run` has and `dvm run` has not yet: named, so that they are refused as what they are. */
-const UNSUPPORTED_VALUES =
-  `annotation blkio-weight blkio-weight-device cgroup-parent cgroupns cpu-rt-period
-  cpu-rt-runtime cpuset-mems detach-keys device device-cgroup-rule device-read-bps device-read-iops
-  device-write-bps device-write-iops  gpus health-cmd health-interval health-retries
-  health-start-interval health-start-period health-timeout ip6 ipc isolation label-file link link-local-ip
-  log-driver log-opt memory-swappiness mount pid restart runtime userns uts
-  volume:v volume-driver volumes-from`.split(/\s+/);
+const UNSUPPORTED_VALUES = `annotation blkio-weight-device cgroup-parent cgroupns cpu-rt-period
+  cpu-rt-runtime detach-keys device device-cgroup-rule gpus health-cmd health-interval health-retries
+  health-start-interval health-start-period health-timeout ip6 ipc isolation link link-local-ip
+  log-driver log-opt pid restart runtime uts`.split(/\s+/);
 const UNSUPPORTED_SWITCHES = ["no-healthcheck", "oom-kill-disable"];
 
 const unsupported = Object.fromEntries([
@@ -174,6 +207,21 @@ export const allRunFlags = { ...unsupported, ...supported };
 
 /** Names of the flags that are refused, each with the text it was given. */
 export const unsupportedNames: ReadonlySet<string> = new Set(Object.keys(unsupported));
+
+/** What to do in place of a flag that is refused. */
+export function unsupportedHint(name: string): string {
+  return HINTS[name] ?? "dvm run --help lists what is";
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  "blkio-weight-device": "--blkio-weight is for all disks of the container",
+  "cpu-rt-period": "a container's share is by --cpus and --cpu-shares",
+  "cpu-rt-runtime": "a container's share is by --cpus and --cpu-shares",
+  device:
+    "a device of the host does not reach into a virtual machine, which has devices of its own: --privileged shows them",
+  "oom-kill-disable":
+    "version 2 of the kernel's cgroups has no such switch: --oom-score-adj -1000 spares a process",
+};
 
 /** @throws Error for another policy, with Docker's words */
 export function checkPullPolicy(policy: string): (typeof PULL_POLICIES)[number] {

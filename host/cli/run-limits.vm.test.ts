@@ -54,6 +54,11 @@ describe("the limits of dvm run", () => {
     assert.deepEqual(unlimited, { "memory.swap.max": "max", "cpu.max": "max 100000" });
   });
 
+  it("of processors are how many there are", async () => {
+    const { out } = await user.dvm("run --rm --cpus 1.5 busybox nproc".split(" "));
+    assert.equal(out, "2\n");
+  });
+
   it("end a process that takes more memory, and say so", async () => {
     const result = await user.dvm("run --rm -m 24m busybox tail /dev/zero".split(" "));
     assert.equal(result.code, 137);

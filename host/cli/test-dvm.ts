@@ -7,7 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout } from "node:timers/promises";
+import { daemonPlaces } from "../api/server/daemon-places.ts";
+import { isAlive, LOCK_NAME, lockHolder } from "../api/server/lock-holder.ts";
 import { enginePaths } from "../engine/paths.ts";
+import { findVmmProcesses } from "../engine/process-identity.ts";
 
 export const DVM = join(import.meta.dirname, "..", "..", "bin", "dvm");
 
@@ -23,12 +26,16 @@ export interface DvmCall {
   readonly result: Promise<DvmResult>;
   /** what it has written to its standard output so far */
   readonly output: () => string;
+  /** settles when it has written `text`, to either of its outputs; rejects when it ends without */
+  readonly says: (text: string) => Promise<void>;
 }
 
-/** A user with a data root; disposing of it removes that. */
+/** A user with a data root and a daemon of its own; disposing of it ends and removes both. */
 export class TestUser implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), "dvm-vm-test-"));
   readonly #environment: Readonly<Record<string, string>>;
+  /** what a test that failed halfway has left running */
+  readonly #running = new Set<ChildProcess>();
 
   constructor(environment: Readonly<Record<string, string>> = {}) {
     this.#environment = environment;
@@ -45,6 +52,8 @@ export class TestUser implements Disposable {
   /** Starts dvm; its input is empty unless given, and stays open with `null`. */
   start(words: readonly string[], input: string | Uint8Array | null = ""): DvmCall {
     const child = spawn(DVM, words, { env: this.environment });
+    this.#running.add(child);
+    child.once("close", () => this.#running.delete(child));
     child.stdin.on("error", () => {});
     if (input !== null) child.stdin.end(input);
     const [out, err] = [collect(child.stdout), collect(child.stderr)];
@@ -53,7 +62,13 @@ export class TestUser implements Disposable {
       out: out(),
       err: err(),
     }));
-    return { child, result, output: out };
+    const says = (text: string) =>
+      until(`${text} of ${words.join(" ").slice(0, 200)}`, () => {
+        if (`${out()}\n${err()}`.includes(text)) return true;
+        if (this.#running.has(child)) return false;
+        throw new Error(`dvm ended before it said ${text}: ${out()}${err()}`);
+      });
+    return { child, result, output: out, says };
   }
 
   /** Runs a line of shell, in which "$DVM" is dvm: for redirections that a parent process cannot make. */
@@ -78,28 +93,50 @@ export class TestUser implements Disposable {
     return existsSync(path) ? readdirSync(path) : [];
   }
 
-  /** What containers have left: folders, names, VMM processes, mounts. */
+  /** What containers have left: folders, names, machines and what serves them, mounts. */
   leftovers(): string[] {
     const { runRoot } = enginePaths({}, this.dataRoot);
     return [
       ...(existsSync(runRoot) ? readdirSync(runRoot) : []),
       ...this.files("containers"),
       ...this.files("names"),
-      ...processesWith(this.folder),
+      // a machine of QEMU's names its disks, one of our own its run directory
+      ...[this.folder, runRoot].flatMap((path) =>
+        findVmmProcesses(`${path}/`).map(({ pid }) => `process ${pid}`),
+      ),
       ...mountsBeneath(this.folder),
     ];
   }
 
+  /** process id of its daemon; absent: it has none */
+  get daemon(): number | undefined {
+    const lock = join(this.dataRoot, LOCK_NAME);
+    const pid = existsSync(lock) ? lockHolder(lock) : undefined;
+    return pid !== undefined && isAlive(pid) && commandOf(pid).includes(this.dataRoot)
+      ? pid
+      : undefined;
+  }
+
   [Symbol.dispose](): void {
-    const { runRoot } = enginePaths({}, this.dataRoot);
-    rmSync(runRoot, { recursive: true, force: true });
-    rmSync(this.folder, { recursive: true, force: true });
+    for (const child of this.#running) child.kill("SIGKILL");
+    const { runRoot, socket } = daemonPlaces({ dataRoot: this.dataRoot }, {});
+    const { daemon } = this;
+    if (daemon !== undefined) process.kill(daemon, "SIGKILL");
+    for (const path of [this.folder, runRoot]) {
+      for (const { pid } of findVmmProcesses(`${path}/`)) process.kill(pid, "SIGKILL");
+    }
+    for (const path of [runRoot, socket, `${socket}.lock`, this.folder]) {
+      rmSync(path, { recursive: true, force: true });
+    }
   }
 }
 
 /** Waits for something that a VM does in its own time. */
-export async function until(what: string, condition: () => boolean): Promise<void> {
-  for (let turns = 0; !condition(); turns++) {
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+): Promise<void> {
+  for (let turns = 0; !(await condition()); turns++) {
     if (turns > 1200) throw new Error(`${what} never came`);
     await setTimeout(50);
   }
@@ -112,24 +149,18 @@ function collect(stream: Readable): () => string {
   return () => Buffer.concat(chunks).toString();
 }
 
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
 /** Mount points in a folder. */
 function mountsBeneath(folder: string): string[] {
   return readFileSync("/proc/self/mountinfo", "utf8")
     .split("\n")
     .flatMap((line) => line.split(" ")[4] ?? [])
     .filter((path) => path.startsWith(`${folder}/`));
-}
-
-/** Commands of the processes that have `text` in an argument. */
-function processesWith(text: string): string[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name) && name !== String(process.pid))
-    .map((name) => {
-      try {
-        return readFileSync(`/proc/${name}/cmdline`, "utf8");
-      } catch {
-        return "";
-      }
-    })
-    .filter((line) => line.includes(text) && line.includes("qemu"));
 }

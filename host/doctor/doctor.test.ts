@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { examine } from "./examine.ts";
 import { kernelRelease } from "./kernel-release.ts";
-import { kvmFinding, memoryFinding, nodeFinding } from "./machine-checks.ts";
+import { kvmFinding, memoryFinding, nodeFinding, sharesFinding } from "./machine-checks.ts";
 import { programSays } from "./program.ts";
 import { qemuVersion } from "./version-info.ts";
 
@@ -80,5 +80,14 @@ describe("versions", () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+});
+
+describe("shared folders", () => {
+  it("want virtiofsd, and for users other than root subordinate ones", () => {
+    assert.equal(sharesFinding(undefined, []).status, "warn");
+    assert.equal(sharesFinding("/v", []).status, "ok");
+    assert.equal(sharesFinding("/v", ["--user", "--map-users=1,1,1"]).status, "ok");
+    assert.match(sharesFinding("/v", ["--user"]).detail, /root's alone/);
   });
 });

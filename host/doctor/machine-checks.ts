@@ -7,6 +7,8 @@ import { artifactPaths, PROJECT_ROOT } from "../engine/artifacts.ts";
 import { enginePaths } from "../engine/paths.ts";
 import { hostCache } from "../engine/real-parts.ts";
 import { type KvmVerdict, probeHost } from "../vmm/probe.ts";
+import { findVirtiofsd } from "../vmm/qemu/find-virtiofsd.ts";
+import { idMapArguments } from "../vmm/qemu/id-map.ts";
 import type { Check, Finding } from "./examine.ts";
 import { kernelRelease } from "./kernel-release.ts";
 import { programSays } from "./program.ts";
@@ -39,6 +41,10 @@ export function machineChecks(options: {
     { name: "qemu", look: qemuFinding },
     program("qemu-img", ["--version"], { package: "qemu-utils", need: "warn" }),
     program("mkfs.ext4", ["-V"], { package: "e2fsprogs", need: "fail" }),
+    {
+      name: "shared folders",
+      look: async () => sharesFinding(findVirtiofsd(), idMapArguments()),
+    },
     { name: "guest kernel", look: () => kernelFinding(artifacts.kernel) },
     { name: "guest agent", look: async () => fileFinding(artifacts.initramfs) },
     { name: "data root", look: async () => dataRootFinding(paths.dataRoot) },
@@ -70,6 +76,21 @@ export function kvmFinding(verdict: KvmVerdict): Finding {
   }
   const { reason, hint = "none on this machine: guests run by TCG" } = verdict;
   return { status: "warn", detail: `not used: ${reason}`, mend: hint };
+}
+
+/** @param idMap unshare(1)'s arguments for the server's users */
+export function sharesFinding(virtiofsd: string | undefined, idMap: readonly string[]): Finding {
+  if (virtiofsd === undefined) {
+    const mend = "run as root: apt-get install qemu-system-common";
+    return { status: "warn", detail: "virtiofsd not found", mend };
+  }
+  const isAlone = idMap.length > 0 && !idMap.some((word) => word.startsWith("--map-users="));
+  if (!isAlone) return { status: "ok", detail: virtiofsd };
+  return {
+    status: "warn",
+    detail: `${virtiofsd}; files in them can be root's alone, for you have no subordinate users`,
+    mend: "run as root: apt-get install uidmap; usermod --add-subuids 100000-165535 --add-subgids 100000-165535 YOU",
+  };
 }
 
 async function qemuFinding(): Promise<Finding> {

@@ -2,11 +2,18 @@
 
 import { randomBytes } from "node:crypto";
 import type { RequestType } from "#protocol";
-import { type AgentClient, connectAgent } from "../agent/agent-client.ts";
+import { type AgentClient, type Hello, openAgent } from "../agent/agent-client.ts";
 import { DvmError } from "../errors.ts";
 import type { PreparedNetwork } from "../network/prepared-network.ts";
 import type { Extent } from "../rootfs/extent.ts";
-import type { Hypervisor, Machine, MachineConfig, MachineStage } from "../vmm/hypervisor.ts";
+import type {
+  DiskConfig,
+  DiskLimits,
+  Hypervisor,
+  Machine,
+  MachineConfig,
+  MachineStage,
+} from "../vmm/hypervisor.ts";
 import type { Artifacts } from "./artifacts.ts";
 import { shortId } from "./container-name.ts";
 import { IMAGE_SERIAL, UPPER_SERIAL } from "./container-spec.ts";
@@ -14,6 +21,7 @@ import { withDeadline } from "./deadline.ts";
 import { type EventSink, inPhase, type Phase } from "./engine-event.ts";
 import { engineError } from "./errors.ts";
 import { kernelCommandLine, type MachineShape } from "./machine-shape.ts";
+import type { PreparedMounts } from "./volumes/prepared-mounts.ts";
 
 /** How long the guest may take for each step, in `milliseconds`. */
 export interface GuestDeadlines {
@@ -54,10 +62,16 @@ export interface BootOptions {
   readonly extents: readonly Extent[];
   /** raw disk that takes the writes */
   readonly writableDisk: string;
+  /** whether that is removed with the machine */
+  readonly disposable?: boolean;
   readonly runDirectory: string;
   readonly hostname: string;
   /** absent: none */
   readonly network?: PreparedNetwork;
+  /** absent: none */
+  readonly mounts?: PreparedMounts;
+  /** what its disks may use together; absent: no limit */
+  readonly diskLimits?: DiskLimits | undefined;
   readonly deadlines: GuestDeadlines;
   /** whether the machine outlives this process */
   readonly detached?: boolean;
@@ -71,42 +85,83 @@ export interface BootedMachine extends AsyncDisposable {
   readonly agent: AgentClient;
 }
 
+/** The same, before the guest has answered. */
+export interface OpenedMachine extends BootedMachine {
+  /** settles when the agent is ready; requests that are made before follow at once and in order */
+  readonly ready: Promise<void>;
+}
+
 /** Bytes that seed the guest's entropy pool: as many as its generator's key has (drivers/char/random.c, Linux 6.1). */
 const ENTROPY_BYTES = 32;
 /** Lines of the guest's console that an error shows. */
 const CONSOLE_LINES = 10;
 
 export async function bootMachine(options: BootOptions): Promise<BootedMachine> {
-  const { container, onEvent } = options;
+  const booted = await openMachine(options);
+  try {
+    await booted.ready;
+    return booted;
+  } catch (error) {
+    await booted[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** As `bootMachine`, without waiting for what the agent answers: the guest is not to wait for us either. */
+export async function openMachine(options: BootOptions): Promise<OpenedMachine> {
   await using parts = new AsyncDisposableStack();
   const machine = parts.use(await startMachine(options).catch(advise));
+  const { client: agent, hello } = openAgent(machine.agent, signalOf(options));
+  parts.defer(() => agent.close());
+  agent.on("log", (text) => options.onEvent({ type: "log", container: options.container, text }));
+  const ready = makeReady(options, { machine, agent, hello });
+  // whoever waits for it hears of its failure; a machine that is given up before has nobody who does
+  ready.catch(() => {});
+  const held = parts.move();
+  return { machine, agent, ready, [Symbol.asyncDispose]: () => held.disposeAsync() };
+}
+
+async function makeReady(
+  options: BootOptions,
+  {
+    machine,
+    agent,
+    hello,
+  }: {
+    readonly machine: Machine;
+    readonly agent: AgentClient;
+    readonly hello: Promise<Hello>;
+  },
+): Promise<void> {
+  const { container, onEvent, signal } = options;
+  const configuration = configureMachine(agent, options);
+  // it fails with the hello, which says why
+  configuration.catch(() => {});
   try {
-    const agent = await inPhase(onEvent, { container, phase: "hello" }, () =>
-      withDeadline(connectAgent(machine.agent, signalOf(options)), {
+    const { kernel, uptime } = await inPhase(onEvent, { container, phase: "hello" }, () =>
+      withDeadline(hello, {
         what: "the guest agent's hello",
         milliseconds: options.deadlines.hello,
-        signal: options.signal,
+        signal,
       }),
     );
-    parts.defer(() => agent.close());
-    const { kernel, uptime } = agent.hello;
     onEvent({ type: "guest", container, kernel, uptime: uptime / 1000 });
-    agent.on("log", (text) => onEvent({ type: "log", container, text }));
-    await configureMachine(agent, options);
-    const held = parts.move();
-    return { machine, agent, [Symbol.asyncDispose]: () => held.disposeAsync() };
+    await configuration;
   } catch (error) {
-    options.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     throw await explainLoss(machine, error);
   }
 }
+
+/** Errors that say all there is to say already. */
+const explained = new WeakSet<Error>();
 
 /**
  * A guest that has gone away says why on its console only: the error names how the machine ended and shows
  * the console's last lines.
  */
 export async function explainLoss(machine: Machine, error: unknown): Promise<unknown> {
-  const code = error instanceof DvmError ? error.code : "";
+  const code = error instanceof DvmError && !explained.has(error) ? error.code : "";
   if (!["AGENT_LOST", "MACHINE_LOST", "STAGE_TIMEOUT"].includes(code)) return error;
   const exit = await Promise.race([machine.exit, delay(500)]);
   const how = exit === undefined ? (error as Error).message : describeExit(exit);
@@ -114,7 +169,9 @@ export async function explainLoss(machine: Machine, error: unknown): Promise<unk
   const shown =
     tail === "" ? "" : `; the guest's console ends with\n${tail.replace(/^/gm, "  | ")}`;
   const row = code === "STAGE_TIMEOUT" ? code : "MACHINE_LOST";
-  return engineError(row, `${how}${shown}`, { cause: error });
+  const explanation = engineError(row, `${how}${shown}`, { cause: error });
+  explained.add(explanation);
+  return explanation;
 }
 
 /** Whatever keeps a machine from starting and comes without advice: the doctor knows more. */
@@ -144,26 +201,30 @@ const PHASE_OF_STAGE: Readonly<Record<MachineStage, Phase>> = {
 };
 
 function machineConfig(options: BootOptions): MachineConfig {
+  const { diskLimits: limits } = options;
+  const disks: DiskConfig[] = [
+    {
+      serial: IMAGE_SERIAL,
+      readOnly: true,
+      source: { kind: "extents", extents: options.extents },
+    },
+    {
+      serial: UPPER_SERIAL,
+      readOnly: false,
+      disposable: options.disposable ?? false,
+      source: { kind: "file", path: options.writableDisk, format: "raw" },
+    },
+    ...(options.mounts?.disks ?? []),
+  ];
   return {
     id: shortId(options.container),
     kernel: options.artifacts.kernel,
     initramfs: options.artifacts.initramfs,
     commandLine: kernelCommandLine(),
     ...options.shape,
-    disks: [
-      {
-        serial: IMAGE_SERIAL,
-        readOnly: true,
-        source: { kind: "extents", extents: options.extents },
-      },
-      {
-        serial: UPPER_SERIAL,
-        readOnly: false,
-        source: { kind: "file", path: options.writableDisk, format: "raw" },
-      },
-    ],
+    disks: disks.map((disk) => (limits === undefined ? disk : { ...disk, limits })),
     networks: options.network?.devices ?? [],
-    shares: [],
+    shares: options.mounts?.shares ?? [],
     runDirectory: options.runDirectory,
   };
 }

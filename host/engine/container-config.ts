@@ -2,6 +2,7 @@
 
 import type { Rlimit } from "#protocol";
 import type { NetworkSettings } from "./networks/network-settings.ts";
+import type { MountConfig } from "./volumes/mount-config.ts";
 
 /** A tmpfs in the container. */
 export interface TmpfsMount {
@@ -9,6 +10,14 @@ export interface TmpfsMount {
   readonly destination: string;
   /** options as mount(8) writes them */
   readonly options: readonly string[];
+}
+
+/** What may be done on a block device. */
+export interface DeviceRate {
+  /** as it was named */
+  readonly path: string;
+  /** in `bytes per second`, or `operations per second` */
+  readonly rate: number;
 }
 
 /** Limits as Docker states them; absent is "no limit" or Docker's default. */
@@ -29,8 +38,21 @@ export interface ResourceConfig {
   readonly cpuPeriod?: number;
   /** CPUs that may be used, a list such as `0-2,4` */
   readonly cpusetCpus?: string;
+  /** memory nodes that may be used; a machine has node 0 */
+  readonly cpusetMems?: string;
   /** most processes and threads; 0 or -1 for no limit */
   readonly pids?: number;
+  /** relative weight of reading and writing, 10 to 1000 */
+  readonly blkioWeight?: number;
+  /** how readily memory is swapped out, 0 to 100; kept and told, for a machine has no swap */
+  readonly memorySwappiness?: number;
+  /** most that may be read and written; absent: as fast as it goes */
+  readonly deviceRates?: {
+    readonly readBps?: readonly DeviceRate[];
+    readonly writeBps?: readonly DeviceRate[];
+    readonly readIops?: readonly DeviceRate[];
+    readonly writeIops?: readonly DeviceRate[];
+  };
 }
 
 /** Which virtual machine carries the container. */
@@ -73,9 +95,15 @@ export interface ContainerConfig {
   readonly init: boolean;
   readonly readOnly: boolean;
   readonly privileged: boolean;
+  /** `private`: the container's users are others than the guest's, its root included; absent: the same */
+  readonly userNamespace?: "private";
   /** whether the container is removed once it has ended */
   readonly autoRemove: boolean;
   readonly tmpfs: readonly TmpfsMount[];
+  /** volumes, folders and files of the host */
+  readonly mounts?: readonly MountConfig[];
+  /** containers whose mounts this one has too, `CONTAINER[:ro|rw]` */
+  readonly volumesFrom?: readonly string[];
   /** size of /dev/shm, in `bytes` */
   readonly shmSize?: number;
   /** capacity of the writable layer, in `bytes` */

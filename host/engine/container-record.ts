@@ -2,6 +2,7 @@
 
 import type { RunConfig } from "../image/config.ts";
 import type { ContainerConfig } from "./container-config.ts";
+import type { MountPoint } from "./volumes/mount-config.ts";
 
 /** Version of the file; raised with every change that an older dvm would misread. */
 export const RECORD_VERSION = 1;
@@ -44,6 +45,8 @@ export interface ContainerRecord {
     readonly run: RunConfig;
   };
   readonly state: ContainerState;
+  /** its volumes, and what of the host it has; absent: none */
+  readonly mounts?: readonly MountPoint[];
   /** uid of its owner; absent: the one whom the engine runs as */
   readonly owner?: number;
   /** restarts by its restart policy since its last start by a user */

@@ -6,6 +6,7 @@ import type { ContainerConfig, ResourceConfig } from "./container-config.ts";
 import { shortId } from "./container-name.ts";
 import { networkFiles } from "./networks/network-files.ts";
 import { NO_NETWORK } from "./networks/prepare-network.ts";
+import { NO_MOUNTS, type PreparedMounts } from "./volumes/prepared-mounts.ts";
 
 /** Serials of the machine's disks; the same in every machine, so that a template fits all containers. */
 export const IMAGE_SERIAL = "dvm-image";
@@ -24,6 +25,7 @@ export function containerSpec(
   id: string,
   config: ContainerConfig,
   network: PreparedNetwork = NO_NETWORK,
+  mounts: PreparedMounts = NO_MOUNTS,
 ): ContainerSpec {
   return {
     hostname: containerHostname(id, config),
@@ -33,12 +35,13 @@ export function containerSpec(
       upper: { kind: "disk", serial: UPPER_SERIAL },
       readOnly: config.readOnly,
     },
-    mounts: config.tmpfs.map(({ destination, options }) => ({
-      destination,
-      type: "tmpfs",
-      source: "",
-      options,
-    })),
+    mounts: [
+      ...config.tmpfs.map(
+        ({ destination, options }) =>
+          ({ destination, type: "tmpfs", source: "", options }) as const,
+      ),
+      ...mounts.specs,
+    ],
     shmSize: config.shmSize || DEFAULT_SHM_SIZE,
     ...networkFiles(containerHostname(id, config), config, network),
     sysctls: config.sysctls,
@@ -50,7 +53,7 @@ export function containerSpec(
       ipc: "private",
       uts: "private",
       cgroup: "private",
-      user: "guest",
+      user: config.userNamespace ?? "guest",
     },
     privileged: config.privileged,
     init: config.init,
@@ -76,6 +79,7 @@ export function guestResources(limits: ResourceConfig): Resources {
     ...cpu,
     ...positive("cpuShares", limits.cpuShares),
     ...(limits.cpusetCpus ? { cpusetCpus: limits.cpusetCpus } : {}),
+    ...(limits.cpusetMems ? { cpusetMems: limits.cpusetMems } : {}),
     ...positive("pids", pids),
   };
 }

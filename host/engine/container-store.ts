@@ -1,6 +1,7 @@
 /**
  * The containers on disk: `containers/ID/container.json` beside each one's disks, and `names/NAME`, which holds
- * the id and makes names unique among processes, since linking it succeeds once.
+ * the id and makes names unique among processes, since linking it succeeds once. Names of other users' containers are
+ * in `names-of/UID/NAME`: nobody's names are in another's way.
  */
 
 import {
@@ -25,10 +26,12 @@ const NAME_ATTEMPTS = 20;
 export class ContainerStore {
   readonly #containers: string;
   readonly #names: string;
+  readonly #namesOf: string;
 
   constructor(dataRoot: string) {
     this.#containers = join(dataRoot, "containers");
     this.#names = join(dataRoot, "names");
+    this.#namesOf = join(dataRoot, "names-of");
   }
 
   /** The folder of a container's own files. */
@@ -39,15 +42,15 @@ export class ContainerStore {
   /**
    * Makes the container's folder and takes its name, or makes one up.
    *
+   * @param owner uid whose it is; absent: the engine's own user's
    * @returns the name
    * @throws DvmError `NAME_TAKEN`
    */
-  reserve(id: string, wanted: string | undefined): string {
+  reserve(id: string, wanted: string | undefined, owner?: number): string {
     makePrivateFolder(this.#containers);
-    makePrivateFolder(this.#names);
     try {
       mkdirSync(this.folder(id), { mode: 0o700 });
-      return this.#takeName(id, wanted);
+      return this.#takeName(id, wanted, owner);
     } catch (error) {
       rmSync(this.folder(id), { recursive: true, force: true });
       throw storageFailure(error, this.#containers);
@@ -55,15 +58,15 @@ export class ContainerStore {
   }
 
   /** Gives the container another name. @throws DvmError `NAME_TAKEN` */
-  rename(id: string, oldName: string, name: string): void {
+  rename({ id, name: oldName, owner }: ContainerRecord, name: string): void {
     if (!NAME_PATTERN.test(name)) {
       throw engineError(
         "CONFIG_INVALID",
         `invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
       );
     }
-    this.#takeName(id, name);
-    if (oldName !== name) rmSync(join(this.#names, oldName), { force: true });
+    this.#takeName(id, name, owner);
+    if (oldName !== name) rmSync(join(this.#folderOfNames(owner), oldName), { force: true });
   }
 
   /** Folders that hold no container: it was being made, or removed, when its engine was killed. */
@@ -110,14 +113,14 @@ export class ContainerStore {
   }
 
   /**
-   * The id that a name, an id, or the unique start of an id stands for.
+   * The id that a name of the engine's own user's, an id, or the unique start of an id stands for.
    *
    * @throws DvmError `NO_SUCH_CONTAINER`
    */
   resolve(reference: string): string {
     const ids = this.ids();
     if (ids.includes(reference)) return reference;
-    const named = NAME_PATTERN.test(reference) ? this.#idOfName(reference) : undefined;
+    const named = NAME_PATTERN.test(reference) ? this.#idOfName(this.#names, reference) : undefined;
     if (named !== undefined) return named;
     const matches = reference === "" ? [] : ids.filter((id) => id.startsWith(reference));
     const [only] = matches;
@@ -135,36 +138,36 @@ export class ContainerStore {
 
   /** Removes the container's folder and gives its name back. */
   remove(id: string): void {
-    for (const name of namesOf(this.#names, id)) rmSync(join(this.#names, name), { force: true });
+    const others = listFolder(this.#namesOf).map((uid) => join(this.#namesOf, uid));
+    for (const names of [this.#names, ...others]) {
+      for (const name of namesOf(names, id)) rmSync(join(names, name), { force: true });
+    }
     rmSync(this.folder(id), { recursive: true, force: true });
   }
 
-  #takeName(id: string, wanted: string | undefined): string {
+  #folderOfNames(owner: number | undefined): string {
+    const isOwn = owner === undefined || owner === process.getuid?.();
+    return isOwn ? this.#names : join(this.#namesOf, `${owner}`);
+  }
+
+  #takeName(id: string, wanted: string | undefined, owner: number | undefined): string {
+    const names = this.#folderOfNames(owner);
+    makePrivateFolder(names);
     const draft = join(this.folder(id), "id");
     writeFileSync(draft, id, { mode: 0o600 });
     for (let attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
       const name = wanted ?? makeContainerName(attempt);
-      if (this.#link(draft, name)) return name;
-      const holder = this.#idOfName(name);
+      if (isLinked(draft, join(names, name))) return name;
+      const holder = this.#idOfName(names, name);
       // its container is gone, or the name was given back just now
-      if (holder === undefined) rmSync(join(this.#names, name), { force: true });
+      if (holder === undefined) rmSync(join(names, name), { force: true });
       else if (wanted !== undefined) throw nameTaken(name, holder);
     }
     throw engineError("NAME_TAKEN", `no free name in ${NAME_ATTEMPTS} attempts`);
   }
 
-  #link(draft: string, name: string): boolean {
-    try {
-      linkSync(draft, join(this.#names, name));
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-      throw error;
-    }
-  }
-
-  #idOfName(name: string): string | undefined {
-    const id = readIfThere(join(this.#names, name));
+  #idOfName(names: string, name: string): string | undefined {
+    const id = readIfThere(join(names, name));
     if (id === undefined || !ID_PATTERN.test(id)) return undefined;
     return this.ids().includes(id) ? id : undefined;
   }
@@ -176,6 +179,16 @@ export class ContainerStore {
 
   #recordPath(id: string): string {
     return join(this.folder(id), "container.json");
+  }
+}
+
+function isLinked(draft: string, path: string): boolean {
+  try {
+    linkSync(draft, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
   }
 }
 

@@ -19,6 +19,8 @@ export interface CreateOptions {
   readonly writableDisk: string;
   /** whether the image's parts stay in the store for the container until `releaseImage` */
   readonly keep: boolean;
+  /** whether it is for another user than the engine's */
+  readonly isForeign?: boolean;
   readonly onEvent: EventSink;
   readonly signal: AbortSignal | undefined;
 }
@@ -45,6 +47,7 @@ export async function createContainer(options: CreateOptions): Promise<PreparedI
         dataRoot: options.dataRoot,
         container,
         keep: options.keep,
+        isForeign: options.isForeign ?? false,
         onEvent,
         signal,
       }),

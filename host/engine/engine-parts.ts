@@ -28,6 +28,8 @@ export interface PrepareImageOptions {
   readonly container: string;
   /** whether its parts are to stay in the store for the container until `releaseImage` */
   readonly keep: boolean;
+  /** whether it is for another user than the engine's, whose credentials are not theirs to use */
+  readonly isForeign?: boolean;
   readonly onEvent: EventSink;
   readonly signal: AbortSignal | undefined;
 }

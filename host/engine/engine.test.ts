@@ -204,6 +204,18 @@ describe("a start that fails leaves nothing behind", () => {
   });
 });
 
+describe("a start", () => {
+  it("asks the guest for everything before its hello, so that it need not wait for us", async () => {
+    using test = testEngine({ silent: true });
+    await assert.rejects(run(test, REMOVED), /hello took longer/);
+    const [machine] = test.hypervisor.machines;
+    assert.deepEqual(
+      machine?.requests.map(({ type }) => type),
+      ["machine.configure", "container.create", "container.start"],
+    );
+  });
+});
+
 describe("names", () => {
   it("are unique, and free again after the removal", async () => {
     using test = testEngine();

@@ -20,6 +20,7 @@ import type { EnginePaths } from "./paths.ts";
 import { isOwned, killMachine, RunDirectory, sweepRunRoot } from "./run-directory.ts";
 import { startContainer } from "./start-container.ts";
 import { validateConfig } from "./validate-config.ts";
+import { releaseVolumes, settleVolumes } from "./volumes/container-volumes.ts";
 
 export interface EngineOptions {
   readonly paths: EnginePaths;
@@ -83,7 +84,12 @@ export class Engine implements AsyncDisposable {
       onEvent: this.#onEvent,
       signal: options.signal,
     });
-    this.#store.write(newRecord({ id, name, config, image }));
+    const volumes = await this.#settleVolumes(id, config, image).catch(async (error) => {
+      await image[Symbol.asyncDispose]();
+      if (!config.autoRemove) await parts.releaseImage(id, paths.dataRoot);
+      throw error;
+    });
+    this.#store.write({ ...newRecord({ id, name, config, image }), ...volumes });
     undo.move();
     this.#held.set(id, { runDirectory, image, attached: [], exit: Promise.withResolvers() });
     this.#onEvent({ type: "container", container: id, name, action: "create" });
@@ -161,7 +167,10 @@ export class Engine implements AsyncDisposable {
    *
    * @throws DvmError `WRONG_STATE` for one that runs, unless forced; `NO_SUCH_CONTAINER`
    */
-  async remove(reference: string, options: { readonly force: boolean }): Promise<void> {
+  async remove(
+    reference: string,
+    options: { readonly force: boolean; readonly volumes?: boolean },
+  ): Promise<void> {
     const id = this.#store.resolve(reference);
     const held = this.#held.get(id);
     const runs = held === undefined ? isOwned(this.#options.paths.runRoot, id) : held.live;
@@ -173,7 +182,7 @@ export class Engine implements AsyncDisposable {
     }
     if (held === undefined) await this.#takeAway(id);
     else await this.#release(id, held);
-    if (this.#store.exists(id)) await this.#forget(id);
+    if (this.#store.exists(id)) await this.#forget(id, options.volumes);
   }
 
   /** The containers, newest first. */
@@ -266,9 +275,12 @@ export class Engine implements AsyncDisposable {
     this.#store.write({ ...record, state: { ...record.state, exitCode, error: message } });
   }
 
-  async #forget(id: string): Promise<void> {
+  /** @param withVolumes whether its volumes without a name go too, as those do of one that was to be removed */
+  async #forget(id: string, withVolumes = false): Promise<void> {
     const { parts, paths } = this.#options;
     const record = this.#readIfWhole(id);
+    const removeAnonymous = withVolumes || record?.config.autoRemove === true;
+    await releaseVolumes({ container: id, dataRoot: paths.dataRoot, removeAnonymous });
     // one that was to be removed has no lasting hold on its image
     if (record?.config.autoRemove !== true) await parts.releaseImage(id, paths.dataRoot);
     this.#store.remove(id);
@@ -283,9 +295,25 @@ export class Engine implements AsyncDisposable {
     if (swept.length > 0) this.#track(sweepNetworks());
     for (const id of swept) {
       const record = this.#store.list().find((each) => each.id === id);
-      if (record === undefined || record.config.autoRemove) this.#store.remove(id);
+      if (record === undefined || record.config.autoRemove) this.#track(this.#sweep(id));
       else if (record.state.status === "running") this.#store.write(abandoned(record));
     }
+  }
+
+  async #sweep(container: string): Promise<void> {
+    const { dataRoot } = this.#options.paths;
+    this.#store.remove(container);
+    await releaseVolumes({ container, dataRoot, removeAnonymous: true });
+  }
+
+  #settleVolumes(container: string, config: ContainerConfig, image: PreparedImage) {
+    return settleVolumes({
+      container,
+      config,
+      imageVolumes: image.run.volumes,
+      dataRoot: this.#options.paths.dataRoot,
+      containers: this.#store,
+    });
   }
 
   /** A running container that nobody answers for has ended: the host was turned off. */

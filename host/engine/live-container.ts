@@ -4,7 +4,7 @@ import type { Readable, Writable } from "node:stream";
 import type { ContainerSpec, ProcessSpec, Stdio, TerminalSize } from "#protocol";
 import type { AttachedStreams } from "./attachment.ts";
 import { pumpInput, pumpOutput } from "./attachment.ts";
-import { type BootedMachine, explainLoss, type GuestDeadlines } from "./boot-machine.ts";
+import { explainLoss, type GuestDeadlines, type OpenedMachine } from "./boot-machine.ts";
 import { withDeadline } from "./deadline.ts";
 import { type EventSink, inPhase } from "./engine-event.ts";
 import { engineError } from "./errors.ts";
@@ -20,7 +20,7 @@ export interface ContainerExit {
 
 export interface LiveContainerOptions {
   readonly container: string;
-  readonly booted: BootedMachine;
+  readonly booted: OpenedMachine;
   readonly spec: ContainerSpec;
   /** the first process, given the numbers of its streams */
   readonly process: (stdio: Stdio) => ProcessSpec;
@@ -61,21 +61,23 @@ export class LiveContainer {
   async start(): Promise<void> {
     const { container, booted, spec, onEvent } = this.#options;
     this.#watch();
+    // The agent takes requests in their order: the next one is there when one is done.
+    const creation = this.#ask("making the container", {
+      type: "container.create",
+      container,
+      spec,
+    });
+    const process = this.#connect();
+    const start = this.#ask("starting the process", {
+      type: "container.start",
+      container,
+      process,
+    });
+    // without the step before none can be done: the first failure is the one to tell of
+    creation.catch(() => {});
+    start.catch(() => {});
+    await booted.ready;
     try {
-      // The agent takes requests in their order: the second is there when the first is done.
-      const creation = this.#ask("making the container", {
-        type: "container.create",
-        container,
-        spec,
-      });
-      const process = this.#connect();
-      const start = this.#ask("starting the process", {
-        type: "container.start",
-        container,
-        process,
-      });
-      // a container that could not be made cannot be started either: the first failure is the one to tell of
-      start.catch(() => {});
       await inPhase(onEvent, { container, phase: "container-create" }, () => creation);
       await inPhase(onEvent, { container, phase: "process-start" }, () => start);
     } catch (error) {

@@ -1,6 +1,6 @@
 /** How large a machine a container needs, and what its kernel is told. */
 
-import { availableParallelism } from "node:os";
+import { availableParallelism, totalmem } from "node:os";
 import type { Accelerator } from "../vmm/hypervisor.ts";
 import type { ResourceConfig } from "./container-config.ts";
 import { parseCpuList } from "./cpu-list.ts";
@@ -36,9 +36,10 @@ export function machineShape(
   limits: ResourceConfig,
   accelerator: Accelerator,
   hostCpus: number = availableParallelism(),
+  hostMemory: number = totalmem(),
 ): MachineShape {
   const usual = Math.min(hostCpus, DEFAULT_VCPUS[accelerator]);
-  return { memoryMiB: machineMemory(limits), vcpus: machineCpus(limits, usual) };
+  return { memoryMiB: machineMemory(limits, hostMemory), vcpus: machineCpus(limits, usual) };
 }
 
 /** Words of the kernel command line, before those of the backend: each line of the console costs exits. */
@@ -46,12 +47,13 @@ export function kernelCommandLine(): readonly string[] {
   return ["quiet"];
 }
 
-function machineMemory({ memory = 0 }: ResourceConfig): number {
+/** A limit beyond what the host has is none, as with Docker. @param hostMemory in `bytes` */
+function machineMemory({ memory = 0 }: ResourceConfig, hostMemory: number): number {
   if (memory <= 0) return DEFAULT_MEMORY;
   const wanted = Math.ceil(memory / 2 ** 20) + GUEST_OVERHEAD;
   const whole = wanted + Math.ceil(wanted / PAGE_STRUCTURES);
   // whole huge pages on the host
-  return Math.ceil(whole / 2) * 2;
+  return Math.min(Math.ceil(whole / 2), Math.floor(hostMemory / 2 ** 21)) * 2;
 }
 
 /**

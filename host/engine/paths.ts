@@ -1,6 +1,6 @@
 /** Where the engine keeps what lasts (the data root) and what a reboot may take (the run root). */
 
-import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, lstatSync, mkdirSync, statSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { getSystemErrorMessage } from "node:util";
@@ -54,6 +54,9 @@ export function makePrivateFolder(path: string): void {
   if (!stat.isDirectory()) throw unusable(`${path} is not a folder`);
   const { uid } = stat;
   if (uid !== process.getuid?.()) throw unusable(`${path} belongs to user ${uid}`);
+  // a link, too, can be put in the way of another user's folder: to one that was meant for something else
+  const { uid: linker } = lstatSync(path);
+  if (linker !== uid && linker !== 0) throw unusable(`${path} is a link of user ${linker}'s`);
   try {
     accessSync(path, constants.W_OK | constants.X_OK);
   } catch (cause) {

@@ -70,7 +70,8 @@ async function findImage(store: ImageStore, options: PrepareImageOptions): Promi
     options.onEvent({ type: "progress", container, text, passing: false });
   }
   const { pullImage } = await import("./images/registry-transfer.ts");
-  return pullImage(reference, { store, dataRoot, platform, onEvent, signal });
+  const credentials = options.isForeign === true ? "none" : undefined;
+  return pullImage(reference, { store, dataRoot, platform, onEvent, signal, credentials });
 }
 
 /** An image of which nothing is new says nothing. */

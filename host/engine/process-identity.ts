@@ -33,7 +33,7 @@ export function killProcess(identity: ProcessIdentity): void {
   }
 }
 
-/** The VMM processes that have `path` in an argument. */
+/** The processes of virtual machines, and those that serve them, that have `path` in an argument. */
 export function findVmmProcesses(path: string): ProcessIdentity[] {
   const found: ProcessIdentity[] = [];
   for (const name of readdirSync("/proc")) {
@@ -41,7 +41,7 @@ export function findVmmProcesses(path: string): ProcessIdentity[] {
     const pid = Number(name);
     const [program = "", ...args] = (readProcessFile(pid, "cmdline") ?? "").split("\0");
     if (
-      !/qemu-system|dvm-vmm|\/passt$/.test(program) ||
+      !/qemu-system|dvm-vmm|\/passt$|\/virtiofsd$/.test(program) ||
       ![program, ...args].some((arg) => arg.includes(path))
     )
       continue;

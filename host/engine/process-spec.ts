@@ -48,7 +48,10 @@ export function commandLine(config: ContainerConfig, image: RunConfig): string[]
   const imageCommand = config.entrypoint === undefined ? (image.cmd ?? []) : [];
   const command = config.command.length > 0 ? config.command : imageCommand;
   const args = [...entrypoint, ...command];
-  if (args.length === 0) throw engineError("CONFIG_INVALID", "no command specified");
+  if (args.length === 0) {
+    const hint = "the image names no program: add one behind its name";
+    throw engineError("CONFIG_INVALID", "no command specified", { hint });
+  }
   return args;
 }
 

@@ -90,6 +90,12 @@ describe("the container", () => {
     assert.equal(containerSpec(ID, { ...PLAIN_CONFIG, hostname: "h" }).hostname, "h");
   });
 
+  it("has a user namespace of its own on request alone", () => {
+    assert.equal(containerSpec(ID, PLAIN_CONFIG).namespaces.user, "guest");
+    const mapped = containerSpec(ID, { ...PLAIN_CONFIG, userNamespace: "private" });
+    assert.equal(mapped.namespaces.user, "private");
+  });
+
   it("has 64 MiB of shared memory unless told otherwise", () => {
     assert.equal(containerSpec(ID, PLAIN_CONFIG).shmSize, 64 * 2 ** 20);
     assert.equal(containerSpec(ID, { ...PLAIN_CONFIG, shmSize: 4096 }).shmSize, 4096);
@@ -126,6 +132,10 @@ describe("the machine", () => {
       assert.equal(memoryMiB % 2, 0);
     }
     assert.equal(machineShape({}, "tcg", 2).memoryMiB, 512);
+  });
+
+  it("has no more memory than the host", () => {
+    assert.equal(machineShape({ memory: 2 ** 50 }, "tcg", 2, 8191 * MiB).memoryMiB, 8190);
   });
 
   it("has the processors that the container may use", () => {

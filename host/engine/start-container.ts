@@ -2,9 +2,10 @@
 
 import type { TerminalSize } from "#protocol";
 import type { AttachedStreams } from "./attachment.ts";
-import { bootMachine, type GuestDeadlines } from "./boot-machine.ts";
+import { type GuestDeadlines, openMachine } from "./boot-machine.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import { containerHostname, containerSpec } from "./container-spec.ts";
+import { diskLimits } from "./disk-limits.ts";
 import { type EventSink, inPhase } from "./engine-event.ts";
 import type { EngineParts, PreparedImage } from "./engine-parts.ts";
 import { type ContainerExit, LiveContainer } from "./live-container.ts";
@@ -12,6 +13,7 @@ import { machineShape } from "./machine-shape.ts";
 import { prepareNetwork } from "./networks/prepare-network.ts";
 import { processSpec } from "./process-spec.ts";
 import type { RunDirectory } from "./run-directory.ts";
+import { prepareVolumes } from "./volumes/container-volumes.ts";
 
 export interface StartOptions {
   readonly record: ContainerRecord;
@@ -57,6 +59,7 @@ export async function startContainer(options: StartOptions): Promise<LiveContain
   if (prepared.status === "rejected") throw prepared.reason;
   const { hypervisor, reason } = opened.value;
   const network = prepared.value;
+  const mounts = await prepareVolumes(record, options.dataRoot, options.runDirectory.path);
   signal?.throwIfAborted();
   const shape = machineShape(config.resources, hypervisor.accelerator);
   const { name: backend, accelerator } = hypervisor;
@@ -70,23 +73,26 @@ export async function startContainer(options: StartOptions): Promise<LiveContain
   });
 
   const booted = undo.use(
-    await bootMachine({
+    await openMachine({
       ...options,
       container,
       hypervisor,
       artifacts: parts.findArtifacts(),
       shape,
       extents: options.image.extents,
+      disposable: config.autoRemove,
       runDirectory: options.runDirectory.path,
       hostname: containerHostname(container, config),
       network,
+      mounts,
+      diskLimits: diskLimits(config.resources),
     }),
   );
   options.runDirectory.noteMachine(booted.machine.pid);
   const live = new LiveContainer({
     container,
     booted,
-    spec: containerSpec(container, config, network),
+    spec: containerSpec(container, config, network, mounts),
     process: (stdio) =>
       processSpec({
         config,
@@ -107,7 +113,8 @@ export async function startContainer(options: StartOptions): Promise<LiveContain
   const machine = undo.move();
   void live.exit.then((exit) =>
     options.onEnd(exit, async (keepDisk) => {
-      if (keepDisk) await shutDown(live, onEvent, container);
+      // what has been written on volumes outlasts the container
+      if (keepDisk || mounts.specs.length > 0) await shutDown(live, onEvent, container);
       await machine.disposeAsync();
     }),
   );

@@ -52,6 +52,11 @@ describe("a configuration is refused, as Docker's daemon refuses it, for", () =>
     ["an OOM score out of range", { oomScoreAdj: 1001 }, /range for oom score adj/],
     ["a long host name", { hostname: "x".repeat(65) }, /^invalid hostname format/],
     ["a null character", { command: ["a\0b"] }, /null character/],
+    [
+      "a privileged user namespace",
+      { privileged: true, userNamespace: "private" },
+      /^privileged mode is incompatible/,
+    ],
     ["a tiny disk", { storageSize: 4096 }, /^storage option size is 4096 bytes/],
   ];
   for (const [what, config, message] of others) {

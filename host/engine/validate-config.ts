@@ -5,6 +5,7 @@ import type { ContainerConfig, ResourceConfig } from "./container-config.ts";
 import { NAME_PATTERN } from "./container-name.ts";
 import { parseCpuList } from "./cpu-list.ts";
 import { engineError } from "./errors.ts";
+import { checkMounts } from "./volumes/check-mounts.ts";
 
 /** Least memory that a container may be limited to, in `bytes` (moby linuxMinMemory). */
 const MIN_MEMORY = 6 * 1024 * 1024;
@@ -41,6 +42,7 @@ export function validateConfig(
   validateMemory(config.resources);
   validateCpu(config.resources, cpus);
   validateProcess(config);
+  checkMounts(config);
   validateCapabilities("CapAdd", config.capAdd);
   validateCapabilities("CapDrop", config.capDrop);
   if (config.storageSize !== undefined && config.storageSize < MIN_STORAGE) {
@@ -77,6 +79,10 @@ function validateMemory(limits: ResourceConfig): void {
   if (memory === 0 && memorySwap > 0) {
     throw invalid("you should always set the memory limit when using memoryswap limit, see usage");
   }
+  const { memorySwappiness = 0 } = limits;
+  if (memorySwappiness < 0 || memorySwappiness > 100) {
+    throw invalid(`invalid value: ${memorySwappiness}, valid memory swappiness range is 0-100`);
+  }
   if (memoryReservation > 0 && memoryReservation < MIN_MEMORY) {
     throw invalid(`minimum memory reservation allowed is ${MIN_MEMORY_TEXT}`);
   }
@@ -110,6 +116,15 @@ function validateCpu(limits: ResourceConfig, cpus: number): void {
     throw invalid(`CPU shares are from 2 to 262144, not ${cpuShares}`);
   }
   validateCpuset(cpusetCpus, cpus);
+  const { cpusetMems = "", blkioWeight = 0 } = limits;
+  if (blkioWeight !== 0 && (blkioWeight < 10 || blkioWeight > 1000)) {
+    throw invalid("range of blkio weight is from 10 to 1000");
+  }
+  if (cpusetMems !== "" && parseCpuList(cpusetMems)?.join() !== "0") {
+    throw invalid(
+      `requested memory nodes are not available - requested ${cpusetMems}, available: 0`,
+    );
+  }
 }
 
 function validateCpuset(list: string, cpus: number): void {
@@ -124,6 +139,9 @@ function validateCpuset(list: string, cpus: number): void {
 
 function validateProcess(config: ContainerConfig): void {
   const { workingDirectory = "/", oomScoreAdj = 0, shmSize = 1 } = config;
+  if (config.privileged && config.userNamespace === "private") {
+    throw invalid("privileged mode is incompatible with a private user namespace");
+  }
   if (!workingDirectory.startsWith("/")) {
     throw invalid(
       `the working directory '${workingDirectory}' is invalid, it needs to be an absolute path`,

@@ -14,7 +14,10 @@ export class BlobStore {
   /** Stores bytes; doing it again does no harm. */
   async put(bytes: Uint8Array): Promise<Digest> {
     const digest = digestOf(bytes);
-    if (!(await this.has(digest))) await replaceFile(this.#path(digest), bytes);
+    if (await this.has(digest)) return digest;
+    // With the lock held, so that whoever has it knows a half-written file for one of a dead process.
+    using _ = await this.#store.lock();
+    await replaceFile(this.#path(digest), bytes);
     return digest;
   }
 

@@ -34,7 +34,7 @@ const table = {
   },
   CHANGE_INVALID: {
     exitCode: 125,
-    hint: "write an instruction of a Dockerfile: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME or WORKDIR",
+    hint: "write an instruction of a Dockerfile: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME or WORKDIR",
   },
   IMAGE_IN_USE: { exitCode: 1 },
   LOAD_CANCELLED: { exitCode: 130 },

@@ -68,6 +68,23 @@ describe("ImageStore", () => {
     assert.deepEqual(readdirSync(world.path("store/tmp")), [session.path.split("/").at(-1)]);
   });
 
+  test("clears away files that a dead process was writing when it prunes", async () => {
+    using world = new World();
+    const store = await world.store();
+    for (const folder of ["", "blobs/sha256/", "leases/"])
+      writeFileSync(world.path(`store/${folder}x.0123456789ab.tmp`), "half");
+    await store.prune();
+    assert.deepEqual(readdirSync(world.path("store")).sort(), [
+      "blobs",
+      "layers",
+      "leases",
+      "lock",
+      "tmp",
+    ]);
+    for (const folder of ["blobs/sha256", "leases"])
+      assert.deepEqual(readdirSync(world.path(`store/${folder}`)), []);
+  });
+
   test("takes one layer from many at once", async () => {
     using world = new World();
     const text = simple(world);

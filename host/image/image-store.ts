@@ -18,7 +18,13 @@ import { ImageIndex, type NamedImage } from "./image-index.ts";
 import { optionalStrings, parseJsonObject } from "./json.ts";
 import { LayerStore, type StoredLayer } from "./layer-store.ts";
 import { formatReference, type NamedReference, parseNamed } from "./reference.ts";
-import { readIfThere, replaceFile, type Session, StoreFolder } from "./store-folder.ts";
+import {
+  readIfThere,
+  removeHalfWritten,
+  replaceFile,
+  type Session,
+  StoreFolder,
+} from "./store-folder.ts";
 
 /** An image whose layers are all in the store. */
 export interface StoredImage {
@@ -198,6 +204,8 @@ export class ImageStore {
     const removed: StoredLayer[] = [];
     {
       using _ = await this.folder.lock();
+      for (const folder of [".", "blobs/sha256", "leases"])
+        await removeHalfWritten(this.folder.path(folder));
       const used = await this.#used();
       for (const digest of await this.blobs.list())
         if (!used.has(digest)) await this.blobs.remove(digest);

@@ -53,9 +53,19 @@ export class StoreFolder {
 
   async #removeDeadSessions(): Promise<void> {
     for (const path of await this.liveSessions()) {
-      using lock = tryLockFile(path);
+      using lock = tryLockIfThere(path);
       if (lock !== undefined) await rm(path, { recursive: true, force: true });
     }
+  }
+}
+
+/** A session ends without the store's lock, so it may go between its listing and its opening. */
+function tryLockIfThere(path: string): FileDescriptor | undefined {
+  try {
+    return tryLockFile(path);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
   }
 }
 
@@ -75,6 +85,9 @@ export class Session implements AsyncDisposable {
   }
 }
 
+/** Names of files that `replaceFile` has not yet put in place. */
+const HALF_WRITTEN = /\.[0-9a-f]{12}\.tmp$/;
+
 /** Puts a small file in place so that a reader sees the old one or the new one, whole, even after a power cut. */
 export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
@@ -92,6 +105,12 @@ export async function replaceFile(path: string, content: string | Uint8Array): P
 export async function syncFolder(path: string): Promise<void> {
   await using folder = await open(path, "r");
   await folder.sync();
+}
+
+/** Removes what `replaceFile` left where its process was killed. To be called with what its callers hold. */
+export async function removeHalfWritten(folder: string): Promise<void> {
+  for (const name of await readdir(folder))
+    if (HALF_WRITTEN.test(name)) await rm(join(folder, name), { force: true });
 }
 
 /** Reads a file that may be absent. */

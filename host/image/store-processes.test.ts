@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { layer, load, names, one, simple, two, World } from "./test-support/world.ts";
 
+const SESSIONS = fileURLToPath(new URL("./test-support/sessions-in-process.ts", import.meta.url));
 const PROGRAM = fileURLToPath(new URL("./test-support/load-in-process.ts", import.meta.url));
 
 describe("a store that several processes share", () => {
@@ -30,9 +31,13 @@ describe("a store that several processes share", () => {
   test("has nothing of a process that was killed, and leaves the living alone", async () => {
     using world = new World();
     const reference = simple(world);
-    const child = spawn(process.execPath, [PROGRAM, reference, world.path("store"), "stop"], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
+    const child = spawn(
+      process.execPath,
+      [PROGRAM, reference, world.path("store"), "layer-progress"],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
     try {
       await once(child.stdout, "data");
       const store = await world.store();
@@ -47,5 +52,14 @@ describe("a store that several processes share", () => {
     assert.deepEqual(await store.layers.list(), []);
     await using image = await load(reference, store);
     assert.deepEqual(names(image), ["one"]);
+  });
+
+  test("is swept by each while the others begin and end their work", async () => {
+    using world = new World();
+    const runs = Array.from({ length: 4 }, () =>
+      promisify(execFile)(process.execPath, [SESSIONS, world.path("store"), "60"]),
+    );
+    await Promise.all(runs);
+    assert.deepEqual(readdirSync(world.path("store/tmp")), []);
   });
 });

@@ -38,4 +38,6 @@ export interface PreparedNetwork extends AsyncDisposable {
   /** name servers of the network */
   readonly nameServers: readonly string[];
   readonly ports: readonly PublishedPort[];
+  /** the host's address in the network, where it is one network */
+  readonly gateway?: string;
 }

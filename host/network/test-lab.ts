@@ -125,6 +125,8 @@ export class Lab implements AsyncDisposable {
     for (const child of left) child.kill("SIGKILL");
     // sweeps what a failed test has left
     if (left.length > 0) await this.dvm(["ps"]);
+    // the daemon that the command line started
+    for (const pid of this.processes(/dvmd/)) process.kill(pid, "SIGTERM");
     for (const server of this.#servers) server.kill("SIGKILL");
     for (const name of [this.host, this.outside]) ip(`netns del ${name}`);
     rmSync(this.folder, { recursive: true, force: true });

@@ -6,7 +6,8 @@ import { emptyFolder, IMPLIED_FOLDER, type SymlinkNode } from "./tree.ts";
 test("an image without them gets the mount points of every container", () => {
   const root = emptyFolder();
   addMountPoints(root);
-  assert.deepEqual([...root.children.keys()], ["dev", "proc", "sys", "etc"]);
+  assert.deepEqual([...root.children.keys()], ["dev", "proc", "sys", "etc", ".dockerenv"]);
+  assert.equal(root.children.get(".dockerenv")?.type, "file");
   const etc = root.children.get("etc");
   assert.ok(etc?.type === "directory");
   assert.deepEqual(
@@ -15,6 +16,7 @@ test("an image without them gets the mount points of every container", () => {
       ["hostname", "file", 0o644],
       ["hosts", "file", 0o644],
       ["resolv.conf", "file", 0o644],
+      ["mtab", "symlink", 0o777],
     ],
   );
 });

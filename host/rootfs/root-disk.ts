@@ -19,7 +19,7 @@ import { mergeLayers } from "./merge.ts";
 import { addMountPoints } from "./mount-points.ts";
 
 /** Part of every root disk's key: to be raised when the same layers would give other bytes. */
-const WRITER_VERSION = 1;
+const WRITER_VERSION = 2;
 /** Disks end at a multiple of this many `bytes`: whole sectors for every guest and every disk format. */
 const DISK_GRANULE = 1024 * 1024;
 /** Blocks that a 32-bit block address can name; the last one means a hole. */

@@ -13,6 +13,9 @@ const close = foreign<(fd: number) => number>("int close(int fd)");
 /** Linux `O_CLOEXEC`, which Node does not name (asm-generic/fcntl.h). */
 export const O_CLOEXEC = 0o2000000;
 
+/** Linux `O_PATH` (asm-generic/fcntl.h): a descriptor that stands for a file and opens none. */
+export const O_PATH = 0o10000000;
+
 /** Owner of one descriptor of this process; closing twice does no harm. */
 export class FileDescriptor implements Disposable {
   readonly number: number;

@@ -35,7 +35,7 @@ test("a member is inflated step by step, and the next one of the same input afte
   let text = "";
   for (let members = 0; members < 2; members++) {
     if (members > 0) inflater.nextMember();
-    while (!inflater.finished) text += output.toString("utf8", 0, await inflater.inflate(output));
+    while (!inflater.finished) text += output.toString("utf8", 0, inflater.inflate(output));
   }
   assert.equal(text, "hello, world");
   assert.equal(inflater.inputLeft, 0);
@@ -47,5 +47,5 @@ test("damage is refused by name", async (t) => {
   const packed = gzipSync("hello");
   packed.writeUInt32LE(0, packed.length - 8);
   inflater.feed(packed);
-  await assert.rejects(inflater.inflate(Buffer.alloc(100)), /wrong checksum/);
+  assert.throws(() => inflater.inflate(Buffer.alloc(100)), /wrong checksum/);
 });

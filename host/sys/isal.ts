@@ -26,14 +26,10 @@ const ERROR_NAMES: ReadonlyMap<number, string> = new Map([
   [-6, "wrong checksum"],
 ]);
 
-type InflateCallback = (error: unknown, result: number) => void;
-
 interface Library {
   readonly init: (state: Buffer) => void;
   readonly reset: (state: Buffer) => void;
-  readonly inflate: ((state: Buffer) => number) & {
-    readonly async: (state: Buffer, callback: InflateCallback) => void;
-  };
+  readonly inflate: (state: Buffer) => number;
 }
 
 let library: Library | undefined | null = null;
@@ -82,19 +78,14 @@ export class GzipInflater {
   }
 
   /**
-   * Decompresses on a thread of the pool until the input is used up, the output is full or the member ends.
-   * Until it settles, neither input nor output may be touched.
+   * Decompresses until the input is used up, the output is full or the member ends.
    * @returns bytes written to `output`
    */
-  async inflate(output: Uint8Array): Promise<number> {
+  inflate(output: Uint8Array): number {
     this.#output = output;
     this.#state.writeBigUInt64LE(koffi.address(output), INFLATE_STATE.next_out);
     this.#state.writeUInt32LE(output.length, INFLATE_STATE.avail_out);
-    const result = await new Promise<number>((resolve, reject) => {
-      this.#library.inflate.async(this.#state, (error, value) =>
-        error ? reject(error) : resolve(value),
-      );
-    });
+    const result = this.#library.inflate(this.#state);
     if (result !== ISAL_DECOMP_OK)
       throw new Error(ERROR_NAMES.get(result) ?? `isal_inflate returned ${result}`);
     return this.#output.length - this.#state.readUInt32LE(INFLATE_STATE.avail_out);

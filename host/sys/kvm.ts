@@ -116,6 +116,9 @@ export const kvm_msrs = { size: 8, nmsrs: 0, entries: 8 } as const;
 /** struct kvm_msr_entry, asm/kvm.h */
 export const kvm_msr_entry = { size: 16, index: 0, data: 8 } as const;
 
+/** struct kvm_xcrs, asm/kvm.h, with the first of its registers */
+export const kvm_xcrs = { size: 392, nr_xcrs: 0, "xcrs[0].xcr": 8, "xcrs[0].value": 16 } as const;
+
 /** struct kvm_pit_config, linux/kvm.h */
 export const kvm_pit_config = { size: 64, flags: 0 } as const;
 
@@ -180,6 +183,7 @@ export const KVM_SET_REGS = _IOW(KVMIO, 0x82, kvm_regs.size);
 export const KVM_GET_SREGS = _IOR(KVMIO, 0x83, kvm_sregs.size);
 export const KVM_SET_SREGS = _IOW(KVMIO, 0x84, kvm_sregs.size);
 export const KVM_SET_MSRS = _IOW(KVMIO, 0x89, kvm_msrs.size);
+export const KVM_SET_XCRS = _IOW(KVMIO, 0xa7, kvm_xcrs.size);
 export const KVM_SET_CPUID2 = _IOW(KVMIO, 0x90, kvm_cpuid2.size);
 
 /** The only version of the interface since Linux 2.6.22. */

@@ -13,6 +13,9 @@ const signal = foreign<(number: number, action: number) => unknown>(
   "void *signal(int number, uintptr_t action)",
 );
 // Buffers are read by the kernel during the call only.
+const capget = foreign<(header: Uint8Array, data: Uint8Array) => number>(
+  "int capget(void *header, void *data)",
+);
 const capset = foreign<(header: Uint8Array, data: Uint8Array) => number>(
   "int capset(void *header, const void *data)",
 );
@@ -60,18 +63,37 @@ export function setNoNewPrivileges(): void {
   checked("prctl", "PR_SET_NO_NEW_PRIVS", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 
-/** This thread, and those that it starts, have no capability any more. */
-export function dropCapabilities(): void {
+/** This thread, and those that it starts, have no capability any more, but those to be `kept` that they had. */
+export function dropCapabilities(kept: readonly number[]): void {
   const header = Buffer.alloc(8); // struct __user_cap_header_struct: version, process (this thread)
   header.writeUInt32LE(_LINUX_CAPABILITY_VERSION_3);
-  checked("capset", "to none", capset(header, Buffer.alloc(24)));
+  const data = Buffer.alloc(24); // struct __user_cap_data_struct, two of them: effective, permitted, inheritable
+  checked("capget", "of this thread", capget(header, data));
+  const mask = kept.reduce((bits, capability) => bits | (1 << capability), 0);
+  const left = data.readUInt32LE(4) & mask;
+  data.fill(0);
+  data.writeInt32LE(left, 0);
+  data.writeInt32LE(left, 4);
+  checked("capset", "to fewer", capset(header, data));
+}
+
+/** LANDLOCK_ACCESS_FS_EXECUTE, _READ_FILE and _READ_DIR */
+const LANDLOCK_READING = 0b1101n;
+/** What can be done to a file that is no folder: _EXECUTE, _WRITE_FILE, _READ_FILE and _TRUNCATE */
+const LANDLOCK_FILE = 0b100_0000_0000_0111n;
+
+/** A folder, or a single file, that stays open to a thread. */
+export interface OpenFolder {
+  readonly kind: "folder" | "file";
+  readonly fd: number;
+  readonly readOnly: boolean;
 }
 
 /**
- * From now on this thread, and those that it starts, can open no file except beneath the `folders`, which
- * are descriptors. False when the kernel has no Landlock.
+ * From now on this thread, and those that it starts, can open no file except beneath the `folders`. False when the
+ * kernel has no Landlock.
  */
-export function restrictFiles(folders: readonly number[]): boolean {
+export function restrictFiles(folders: readonly OpenFolder[]): boolean {
   const version = landlock_create_ruleset(
     SYS.landlock_create_ruleset,
     null,
@@ -88,10 +110,11 @@ export function restrictFiles(folders: readonly number[]): boolean {
     "of all accesses",
     landlock_create_ruleset(SYS.landlock_create_ruleset, attributes, attributes.length, 0),
   );
-  for (const folder of folders) {
+  for (const { kind, fd, readOnly } of folders) {
     const rule = Buffer.alloc(12); // struct landlock_path_beneath_attr, packed
-    rule.writeBigUInt64LE(access);
-    rule.writeInt32LE(folder, 8);
+    const possible = kind === "file" ? access & LANDLOCK_FILE : access;
+    rule.writeBigUInt64LE(readOnly ? possible & LANDLOCK_READING : possible);
+    rule.writeInt32LE(fd, 8);
     const added = landlock_add_rule(
       SYS.landlock_add_rule,
       ruleset,
@@ -99,7 +122,7 @@ export function restrictFiles(folders: readonly number[]): boolean {
       rule,
       0,
     );
-    checked("landlock_add_rule", `for descriptor ${folder}`, added);
+    checked("landlock_add_rule", `for descriptor ${fd}`, added);
   }
   const restricted = landlock_restrict_self(SYS.landlock_restrict_self, ruleset, 0);
   checked("landlock_restrict_self", "", restricted);

@@ -18,6 +18,9 @@ const raw = {
   ioctl: foreign<Call<[number, number, number]>>(
     "int ioctl(int fd, unsigned long request, uintptr_t argument)",
   ),
+  syscall: foreign<Call<[number, ...(number | bigint)[]]>>(
+    "intptr_t syscall(intptr_t number, uintptr_t a, uintptr_t b, uintptr_t c, uintptr_t d, uintptr_t e)",
+  ),
   mmap: foreign<Call<[number, number, number, number, number, number]>>(
     "intptr_t mmap(uintptr_t address, size_t length, int protection, int flags, int fd, int64_t offset)",
   ),
@@ -83,10 +86,8 @@ const result = (value: number): number => (value < 0 ? -koffi.errno() : value);
 
 /** Maps memory that stays mapped: the view has no end of life that JavaScript could overlook. */
 function map(length: number, source?: { readonly fd: number; readonly shared: boolean }) {
-  const flags =
-    source === undefined
-      ? MAP_PRIVATE | MAP_ANONYMOUS
-      : (source.shared ? MAP_SHARED : MAP_PRIVATE) | MAP_NORESERVE;
+  const kind = source?.shared ? MAP_SHARED : MAP_PRIVATE;
+  const flags = kind | MAP_NORESERVE | (source === undefined ? MAP_ANONYMOUS : 0);
   const mapped = raw.mmap(0, length, PROT_READ_WRITE, flags, source?.fd ?? -1, 0);
   const address = checked("mmap", `of ${length} bytes`, mapped);
   return { address: address as Address, bytes: koffi.view(BigInt(address), length) };
@@ -112,6 +113,8 @@ function log(line: string): void {
 export const vmmSystem = {
   ioctl: (fd: number, request: number, argument: number) =>
     result(raw.ioctl(fd, request, argument)),
+  syscall: (number: number, ...[a = 0, b = 0, c = 0, d = 0, e = 0]: readonly (number | bigint)[]) =>
+    result(raw.syscall(number, a, b, c, d, e)),
   map,
   /** The view of a mapping that another thread made. */
   view: (address: Address, length: number): ArrayBuffer => koffi.view(BigInt(address), length),

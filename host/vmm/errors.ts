@@ -14,6 +14,7 @@ const table = {
     hint: "install QEMU: `apt-get install qemu-system-x86`",
   },
   VMM_SPAWN_FAILED: { exitCode: 125 },
+  VMM_SHARE_FAILED: { exitCode: 125 },
   VMM_KVM_UNUSABLE: {
     exitCode: 125,
     hint: "use `--accel tcg`, or `--accel auto` to have it chosen",

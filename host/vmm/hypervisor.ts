@@ -6,16 +6,33 @@ import type { Extent } from "../rootfs/extent.ts";
 /** How guest instructions are executed. */
 export type Accelerator = "kvm" | "tcg";
 
+/** What one direction of a disk may use at most; undefined for no limit. */
+export interface RateLimit {
+  /** in `bytes per second` */
+  readonly bytesPerSecond?: number;
+  /** in `operations per second` */
+  readonly operationsPerSecond?: number;
+}
+
+/** What a disk may use at most. */
+export interface DiskLimits {
+  readonly read?: RateLimit;
+  readonly write?: RateLimit;
+}
+
 /** A virtio block device. */
 export interface DiskConfig {
   /** serial that the guest finds it by, at most 20 ASCII bytes (virtio 1.2 §5.2.6.1, VIRTIO_BLK_T_GET_ID) */
   readonly serial: string;
   /** whether the guest may write */
   readonly readOnly: boolean;
+  /** whether it goes with the machine: nothing on it needs to outlive the host's memory */
+  readonly disposable?: boolean;
   /** what stands behind the disk */
   readonly source:
     | { readonly kind: "extents"; readonly extents: readonly Extent[] }
     | { readonly kind: "file"; readonly path: string; readonly format: "raw" | "qcow2" };
+  readonly limits?: DiskLimits;
 }
 
 /** A virtio network device. */
@@ -29,11 +46,18 @@ export interface NetworkDeviceConfig {
     | { readonly kind: "stream"; readonly path: string };
 }
 
-/** A host folder shared over virtio-fs. */
+/** Tag of the file system in which the guest finds all that is shared with it. */
+export const SHARE_TAG = "dvm";
+
+/**
+ * A folder or a single file of the host that is shared over virtio-fs. The shares of a machine are one file system, for
+ * a machine has few devices: in its root, which is read-only, each has its name. A backend that has devices enough may
+ * give each one of its own, whose tag is the name; the guest looks for both.
+ */
 export interface ShareConfig {
-  /** tag that the guest mounts it by, at most 36 UTF-8 bytes (virtio 1.2 §5.11.4) */
-  readonly tag: string;
-  /** absolute path of the folder */
+  /** name in the root, at most 36 letters, digits, dots and dashes (virtio 1.2 §5.11.4) */
+  readonly name: string;
+  /** absolute path of the folder or file */
   readonly path: string;
   /** whether the host refuses writes */
   readonly readOnly: boolean;

@@ -4,6 +4,7 @@ import { S_IFDIR, S_IFLNK, S_IFMT } from "../../linux/stat.ts";
 import type { FileTask } from "../../protocol/container-spec.ts";
 import { type Fd, isSyscallError, type Stat, type Syscalls } from "../../syscalls/syscalls.ts";
 import { writeAll } from "../file-access.ts";
+import type { PlannedMount } from "../mount-inside.ts";
 import { encodeText } from "../text.ts";
 import { FileTaskError } from "./file-task-error.ts";
 import { readTree } from "./read-tree.ts";
@@ -17,6 +18,8 @@ export interface FilePlaces {
   /** the writable layer, and what is below it */
   readonly upper: string;
   readonly image: string;
+  /** volumes and folders of the host that are not mounted in the root, for the container does not run; absent: none */
+  readonly mounts?: readonly PlannedMount[];
   /** the container's, when it has one of its own: seen from it, files have the owners that the container knows */
   readonly userNamespace: Fd | undefined;
 }

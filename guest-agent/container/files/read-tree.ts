@@ -99,7 +99,8 @@ function makeRoom({ sys, entry, path, options }: Unpacking): boolean {
   return !isFolder;
 }
 
-function removeTree(sys: Syscalls, path: string, stat: Stat): void {
+/** Removes what is at `path`, with all that is in it. */
+export function removeTree(sys: Syscalls, path: string, stat: Stat): void {
   if ((stat.mode & S_IFMT) !== S_IFDIR) {
     sys.unlink(path);
     return;

@@ -56,7 +56,7 @@ export const SETTING_SCENARIOS: Scenarios = {
   "32-bit program": (bench) => bench.run(["/bin/i386"], { seccomp: "default" }),
   "protected paths": (bench) =>
     bench.run(
-      "echo x > /proc/sys/kernel/domainname; echo b > /proc/sysrq-trigger; ls /sys/firmware | wc -l; wc -c < /proc/keys; mkdir /sys/fs/cgroup/x; echo 1 > /sys/kernel/mm/ksm/run; umount /proc/sys",
+      "echo x > /proc/sys/kernel/domainname; echo b > /proc/sysrq-trigger; ls /sys/firmware | wc -l; wc -c < /proc/timer_list; mkdir /sys/fs/cgroup/x; echo 1 > /sys/kernel/mm/ksm/run; umount /proc/sys",
       { capAdd: ["SYS_RESOURCE"] },
     ),
   devices: (bench) =>

@@ -1,21 +1,36 @@
 /** What a client asks of a daemon, one method for each endpoint. */
 
+import { randomBytes } from "node:crypto";
 import type { Duplex, Readable } from "node:stream";
+import type { EventSink } from "../../engine/engine-event.ts";
 import { type Infer, readBySchema } from "../docker/schema.ts";
 import { writeCreate } from "../docker/write-create.ts";
 import type { DaemonContainerConfig } from "../server/daemon-model.ts";
 import {
   type ContainerSummary,
+  containerDetails,
   containerSummaries,
   createAnswer,
   execAnswer,
   execState,
   pruneAnswer,
   topAnswer,
+  updateAnswer,
   versionAnswer,
   waitAnswer,
 } from "./answers.ts";
-import { type HttpConnection, parseJson, pathPart, type QueryValues } from "./http-connection.ts";
+import { FileClient } from "./file-client.ts";
+import {
+  type Exchange,
+  type HttpConnection,
+  lostDaemon,
+  parseJson,
+  pathPart,
+  type QueryValues,
+  readText,
+} from "./http-connection.ts";
+import { ImageClient } from "./image-client.ts";
+import { readToldAnswer } from "./told-answer.ts";
 
 /** Which values of what are wanted, as `--filter` names them. */
 export type FilterValues = Readonly<Record<string, readonly string[]>>;
@@ -40,16 +55,35 @@ export interface ExecRequest {
   readonly detachKeys?: string;
 }
 
+export interface ToldOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** hears of the steps of the work */
+  readonly onEvent?: EventSink | undefined;
+}
+
 export class DaemonClient implements Disposable {
+  readonly files: FileClient;
+  readonly images: ImageClient;
   readonly #connection: HttpConnection;
 
   constructor(connection: HttpConnection) {
     this.#connection = connection;
+    this.files = new FileClient(connection);
+    this.images = new ImageClient(connection);
   }
 
   async ping(signal?: AbortSignal): Promise<void> {
     const exchange = { method: "HEAD", path: "/_ping" } as const;
     await this.#connection.json({ ...exchange, ...(signal === undefined ? {} : { signal }) });
+  }
+
+  /** Of client and daemon: as `version` shows it. */
+  versions(): Promise<unknown> {
+    return this.#get("/version");
+  }
+
+  diskUsage(): Promise<unknown> {
+    return this.#get("/system/df");
   }
 
   async version(): Promise<Infer<typeof versionAnswer>> {
@@ -60,18 +94,13 @@ export class DaemonClient implements Disposable {
     return this.#get("/info");
   }
 
-  async create(
-    config: DaemonContainerConfig,
-    signal: AbortSignal | undefined,
-  ): Promise<Infer<typeof createAnswer>> {
-    const answer = await this.#connection.json({
-      method: "POST",
-      path: "/containers/create",
-      query: { name: config.name, platform: config.platform },
-      body: writeCreate(config),
-      ...(signal === undefined ? {} : { signal }),
-    });
-    return readBySchema(createAnswer, answer);
+  /** The image's registry is asked as the configuration says; without that, not at all. */
+  async create(config: DaemonContainerConfig, options: ToldOptions = {}) {
+    const { name, platform, pull } = config;
+    const query = { name, platform, pull };
+    const body = writeCreate(config);
+    const exchange = { method: "POST", path: "/containers/create", query, body } as const;
+    return readBySchema(createAnswer, await this.#told(exchange, options));
   }
 
   async list(
@@ -87,8 +116,13 @@ export class DaemonClient implements Disposable {
     return this.#get(`${at(container)}/json`, { size });
   }
 
-  async start(container: string): Promise<void> {
-    await this.#post(`${at(container)}/start`);
+  /** What the client acts upon of it. */
+  async details(container: string): Promise<Infer<typeof containerDetails>> {
+    return readBySchema(containerDetails, await this.inspect(container));
+  }
+
+  async start(container: string, options: ToldOptions = {}): Promise<void> {
+    await this.#told({ method: "POST", path: `${at(container)}/start` }, options);
   }
 
   async stop(
@@ -145,9 +179,9 @@ export class DaemonClient implements Disposable {
       ...(signal === undefined ? {} : { signal }),
     });
     return async () => {
-      const pieces: Buffer[] = [];
-      for await (const piece of response) pieces.push(piece);
-      return readBySchema(waitAnswer, parseJson(Buffer.concat(pieces).toString("utf8")));
+      const text = await readText(response);
+      if (text === "") throw lostDaemon();
+      return readBySchema(waitAnswer, parseJson(text));
     };
   }
 
@@ -180,8 +214,48 @@ export class DaemonClient implements Disposable {
     return readBySchema(topAnswer, answer);
   }
 
-  changes(container: string): Promise<unknown> {
-    return this.#get(`${at(container)}/changes`);
+  /** @param body Resources and RestartPolicy as Docker has them */
+  async update(container: string, body: object): Promise<readonly string[]> {
+    const exchange = { method: "POST", path: `${at(container)}/update`, body } as const;
+    return readBySchema(updateAnswer, await this.#connection.json(exchange)).Warnings;
+  }
+
+  /** As the daemon tells it. */
+  inspectNetwork(network: string): Promise<unknown> {
+    return this.#get(`/networks/${pathPart(network)}`);
+  }
+
+  /** As the daemon tells it. */
+  inspectVolume(name: string): Promise<unknown> {
+    return this.#get(`/volumes/${pathPart(name)}`);
+  }
+
+  async connectNetwork(
+    network: string,
+    options: {
+      readonly container: string;
+      readonly aliases: readonly string[];
+      readonly address: string | undefined;
+    },
+  ): Promise<void> {
+    const { container, aliases, address } = options;
+    const config = address === undefined ? {} : { IPAMConfig: { IPv4Address: address } };
+    await this.#connection.json({
+      method: "POST",
+      path: `/networks/${pathPart(network)}/connect`,
+      body: { Container: container, EndpointConfig: { Aliases: aliases, ...config } },
+    });
+  }
+
+  async disconnectNetwork(
+    network: string,
+    { container, force }: { readonly container: string; readonly force: boolean },
+  ): Promise<void> {
+    await this.#connection.json({
+      method: "POST",
+      path: `/networks/${pathPart(network)}/disconnect`,
+      body: { Container: container, Force: force },
+    });
   }
 
   async prune(filters: FilterValues): Promise<Infer<typeof pruneAnswer>> {
@@ -245,6 +319,33 @@ export class DaemonClient implements Disposable {
 
   #post(path: string, query: QueryValues = {}): Promise<unknown> {
     return this.#connection.json({ method: "POST", path, query });
+  }
+
+  /** With somebody who listens the steps are told before the answer, and an abort waits until all is undone. */
+  async #told(exchange: Exchange, { signal, onEvent }: ToldOptions): Promise<unknown> {
+    if (onEvent === undefined) {
+      return this.#connection.json(signal === undefined ? exchange : { ...exchange, signal });
+    }
+    signal?.throwIfAborted();
+    const name = randomBytes(16).toString("hex");
+    const callOff = () => {
+      const path = `/dvm/work/${name}`;
+      // what cannot be called off is waited for
+      this.#connection.json({ method: "DELETE", path }).catch(() => {});
+    };
+    signal?.addEventListener("abort", callOff, { once: true });
+    try {
+      const headers = { "Dvm-Events": name };
+      const { response } = await this.#connection.stream({ ...exchange, headers });
+      // it may have come before there was anything to call off
+      if (signal?.aborted) callOff();
+      return await readToldAnswer(response, onEvent);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", callOff);
+    }
   }
 
   async #stream(path: string, query: QueryValues, signal?: AbortSignal): Promise<Readable> {

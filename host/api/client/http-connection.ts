@@ -6,7 +6,9 @@ import { pipeline } from "node:stream/promises";
 import { DvmError } from "../../errors.ts";
 import { apiError } from "../docker/errors.ts";
 
-export type QueryValues = Readonly<Record<string, string | number | boolean | undefined>>;
+export type QueryValues = Readonly<
+  Record<string, string | number | boolean | readonly string[] | undefined>
+>;
 
 export interface Exchange {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
@@ -141,7 +143,8 @@ export function pathPart(text: string): string {
 function searchText(query: QueryValues): string {
   const values = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined) values.set(name, value === true ? "1" : String(value));
+    if (typeof value === "object") for (const each of value) values.append(name, each);
+    else if (value !== undefined) values.set(name, value === true ? "1" : String(value));
   }
   return values.size === 0 ? "" : `?${values}`;
 }
@@ -157,24 +160,34 @@ async function refuseFailure(response: IncomingMessage): Promise<void> {
 }
 
 /** The error as the daemon threw it; of a daemon that is not ours there is only the message. */
-function daemonError(status: number, text: string): DvmError {
+export function daemonError(status: number, text: string): DvmError {
   const body = parseObject(text);
   const message = typeof body.message === "string" ? body.message : `status ${status}`;
   const code = typeof body.code === "string" ? body.code : "DAEMON_REFUSED";
-  const exitCode = typeof body.exitCode === "number" ? body.exitCode : 1;
+  const exitCode = typeof body.exitCode === "number" ? body.exitCode : 125;
   const hint = typeof body.hint === "string" ? { hint: body.hint } : {};
   return new DvmError(code, message, { exitCode, ...hint });
 }
 
-async function readText(response: IncomingMessage): Promise<string> {
+/** All of an answer. @throws DvmError `DAEMON_REFUSED` when it is too long, `DAEMON_UNREACHABLE` when it is cut off */
+export async function readText(response: Readable): Promise<string> {
   const pieces: Buffer[] = [];
   let length = 0;
-  for await (const piece of response) {
-    length += piece.length;
-    if (length > MAX_ANSWER) throw apiError("DAEMON_REFUSED", "the daemon's answer is too long");
-    pieces.push(piece);
+  try {
+    for await (const piece of response) {
+      length += piece.length;
+      if (length > MAX_ANSWER) throw apiError("DAEMON_REFUSED", "the daemon's answer is too long");
+      pieces.push(piece);
+    }
+  } catch (error) {
+    throw error instanceof DvmError ? error : lostDaemon(error);
   }
   return Buffer.concat(pieces).toString("utf8");
+}
+
+export function lostDaemon(cause?: unknown): DvmError {
+  const details = cause === undefined ? {} : { cause };
+  return apiError("DAEMON_UNREACHABLE", "dvmd ended in the middle of its work", details);
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> {

@@ -48,7 +48,7 @@ test("runs a container in the daemon as in its own process", async () => {
   assert.deepEqual(await run(engine, cat, input), { exitCode: 0, out: "input", err: "" });
   const terminal = { ...config("warn", "raw"), terminal: true };
   assert.deepEqual(await run(engine, terminal), { exitCode: 0, out: "raw\n", err: "" });
-  assert.equal((await engine.list()).length, 4);
+  assert.equal(server.engine.kept.size, 4);
 });
 
 test("throws the daemon's errors with their codes and exit codes", async () => {

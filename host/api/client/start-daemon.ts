@@ -1,31 +1,38 @@
 /** Finds the daemon, and starts it when none runs. */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { PROJECT_ROOT } from "../../engine/artifacts.ts";
+import { makePrivateFolder } from "../../engine/paths.ts";
 import { DvmError } from "../../errors.ts";
 import { apiError } from "../docker/errors.ts";
 import { type DaemonPlaces, daemonPlaces, hostPath } from "../server/daemon-places.ts";
-import { LOCK_NAME, lockHolder } from "../server/lock-holder.ts";
+import { isAlive, LOCK_NAME, lockHolder } from "../server/lock-holder.ts";
 import { DaemonClient } from "./daemon-client.ts";
 import { HttpConnection } from "./http-connection.ts";
 
 export interface ConnectOptions {
   /** folder in place of the usual one */
   readonly dataRoot: string | undefined;
+  /** `unix://PATH` of a daemon that runs, in place of `DVM_HOST` */
+  readonly host?: string | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
+/** It takes the bundle, or the sources. */
+const DVMD = join(PROJECT_ROOT, "bin", "dvmd");
 /** How long a daemon may take to serve, in `milliseconds`; Node alone takes seconds on a machine that is busy. */
 const START_TIME = 30_000;
 /** After the daemon that was started has ended, for another's that was faster, in `milliseconds`. */
-const GRACE_TIME = 3_000;
+const GRACE_TIME = 500;
 /** Between two tries, in `milliseconds`. */
 const RETRY = 10;
 /** How much of the end of the log an error tells, in `bytes`. */
 const LOG_TAIL = 2000;
+/** After how long without containers and clients a daemon that a client started ends, in `seconds`. */
+const IDLE_TIME = 600;
 
 /**
  * A client of the daemon that `DVM_HOST` names, or else of the data root's own, which is started when need be.
@@ -33,43 +40,51 @@ const LOG_TAIL = 2000;
  * @throws DvmError `DAEMON_UNREACHABLE`
  */
 export async function connectDaemon(options: ConnectOptions): Promise<DaemonClient> {
-  const host = options.environment.DVM_HOST;
+  const host = options.host ?? options.environment.DVM_HOST;
   if (host !== undefined && host !== "") {
     const client = clientOf(hostPath(host));
     await client.ping();
     return client;
   }
   const places = daemonPlaces({ dataRoot: options.dataRoot }, options.environment);
-  return startDaemon(places);
+  return startDaemon(places, options.environment.DVM_IDLE_TIMEOUT || String(IDLE_TIME));
 }
 
-/** @throws DvmError `DAEMON_UNREACHABLE` with the end of the log of a daemon that would not start */
-export async function startDaemon(places: DaemonPlaces): Promise<DaemonClient> {
+/**
+ * @param idleTime after how long without containers and clients the daemon ends, in `seconds`; absent: never
+ * @throws DvmError `DAEMON_UNREACHABLE` with the end of the log of a daemon that would not start
+ */
+export async function startDaemon(places: DaemonPlaces, idleTime?: string): Promise<DaemonClient> {
   const client = clientOf(places.socket);
   if (await answers(client)) return client;
   const logStart = logLength(places.log);
-  const child = spawnDaemon(places);
-  let deadline = performance.now() + START_TIME;
-  let isOver = false;
-  const onEnd = () => {
-    isOver = true;
-    deadline = Math.min(deadline, performance.now() + GRACE_TIME);
-  };
-  child.once("error", onEnd);
-  child.once("exit", onEnd);
+  const deadline = performance.now() + START_TIME;
+  let started = spawnDaemon(places, idleTime);
   while (performance.now() < deadline) {
     await delay(RETRY);
-    if (!(await answers(client))) continue;
-    // one that lost the race to another client's would wait in the wings for that one's end
-    if (child.pid !== lockHolder(`${places.dataRoot}/${LOCK_NAME}`)) child.kill();
-    return client;
+    if (await answers(client)) {
+      // one that lost the race to another client's would wait in the wings for that one's end
+      if (started.child.pid !== holderOf(places)) started.child.kill();
+      return client;
+    }
+    if (started.endedFor() < GRACE_TIME) continue;
+    if (!started.saidBusy()) break;
+    // another client has started it, or it is about to end
+    const holder = holderOf(places);
+    if (holder === undefined || !isAlive(holder)) started = spawnDaemon(places, idleTime);
   }
   client[Symbol.dispose]();
+  const isOver = started.endedFor() >= 0;
   const why = isOver ? "it ended" : `nothing at ${places.socket} after ${START_TIME / 1000} s`;
   const said = logTail(places.log, logStart);
   throw apiError("DAEMON_UNREACHABLE", `dvmd could not be started: ${why}${said}`, {
     hint: `its log is ${places.log}`,
   });
+}
+
+function holderOf(places: DaemonPlaces): number | undefined {
+  const lock = join(places.dataRoot, LOCK_NAME);
+  return existsSync(lock) ? lockHolder(lock) : undefined;
 }
 
 function clientOf(socket: string): DaemonClient {
@@ -86,20 +101,42 @@ async function answers(client: DaemonClient): Promise<boolean> {
   }
 }
 
+interface StartedDaemon {
+  readonly child: ChildProcess;
+  /** for how long it has been over, in `milliseconds`; negative while it runs */
+  readonly endedFor: () => number;
+  /** whether it ended because another has the data root or the socket */
+  readonly saidBusy: () => boolean;
+}
+
 /** A session of its own: the daemon outlives the client and the client's terminal. */
-function spawnDaemon(places: DaemonPlaces): ChildProcess {
-  mkdirSync(dirname(places.log), { recursive: true, mode: 0o700 });
+function spawnDaemon(places: DaemonPlaces, idleTime: string | undefined): StartedDaemon {
+  makePrivateFolder(places.dataRoot);
+  const start = logLength(places.log);
   const log = openSync(places.log, "a", 0o600);
-  const main = join(PROJECT_ROOT, "host", "api", "server", "dvmd.ts");
-  const words = ["--host", `unix://${places.socket}`, "--data-root", places.dataRoot];
-  const child = spawn(process.execPath, ["--no-warnings", "--disable-sigusr1", main, ...words], {
+  const words = ["--host", `unix://${places.socket}`];
+  // the usual place has a run root by another rule
+  if (basename(places.runRoot) !== "default") words.push("--data-root", places.dataRoot);
+  if (idleTime !== undefined) words.push("--idle-timeout", idleTime);
+  const child = spawn(DVMD, words, {
     detached: true,
     cwd: "/",
+    env: { ...process.env, DVM_NODE: process.execPath },
     stdio: ["ignore", log, log],
   });
   closeSync(log);
   child.unref();
-  return child;
+  let endedAt = Number.POSITIVE_INFINITY;
+  const onEnd = () => {
+    endedAt = performance.now();
+  };
+  child.once("error", onEnd);
+  child.once("exit", onEnd);
+  return {
+    child,
+    endedFor: () => performance.now() - endedAt,
+    saidBusy: () => logTail(places.log, start).includes(" already"),
+  };
 }
 
 function logLength(path: string): number {

@@ -78,8 +78,15 @@ function fits(view: ContainerView, filters: Filters): boolean {
     filters.accepts("expose", (value) => exposes(view, value)) &&
     filters.accepts("is-task", (value) => value === "false" || value === "0") &&
     filters.accepts("publish", () => false) &&
-    filters.accepts("volume", () => false) &&
+    filters.accepts("volume", (value) => mounts(view, value)) &&
     filters.acceptsLabels(mergedConfig(view).labels)
+  );
+}
+
+/** By a volume's name, or by a path on either side. */
+function mounts(view: ContainerView, value: string): boolean {
+  return (view.mounts ?? []).some(({ name, source, destination }) =>
+    [name, source, destination].includes(value),
   );
 }
 

@@ -1,8 +1,10 @@
 /** A container as `GET /containers/{id}/json` and `GET /containers/json` tell it, API 1.47. */
 
 import type { ContainerSizes, ContainerView, HealthState } from "../server/daemon-model.ts";
+import { networkSettingsJson, networksJson, summaryPorts } from "./container-network-json.ts";
 import { humanDuration } from "./human-duration.ts";
 import { mergedConfig, pathAndArguments } from "./merged-config.ts";
+import { mountsJson } from "./mounts.ts";
 import { configJson, hostConfigJson } from "./write-create.ts";
 
 /** Go's zero time, which stands for "never". */
@@ -39,9 +41,9 @@ export function containerJson(
     HostConfig: { ...hostConfigJson(config), ShmSize: config.shmSize ?? DEFAULT_SHM_SIZE },
     GraphDriver: { Name: "erofs", Data: null },
     ...sizeFields(sizes),
-    Mounts: [],
+    Mounts: mountsJson(view.mounts),
     Config: configJson(config),
-    NetworkSettings: networkSettings(view),
+    NetworkSettings: networkSettingsJson({ ...view, config }),
   };
 }
 
@@ -58,14 +60,14 @@ export function containerSummaryJson(
     ImageID: imageId(view),
     Command: commandText(view),
     Created: Math.trunc(Date.parse(view.created) / 1000),
-    Ports: [],
+    Ports: summaryPorts({ ...view, config }),
     ...sizeFields(options.sizes),
     Labels: config.labels,
     State: view.state.status,
     Status: statusText(view, options.now),
     HostConfig: { NetworkMode: view.config.network },
-    NetworkSettings: { Networks: networks(view) },
-    Mounts: [],
+    NetworkSettings: { Networks: networksJson(view) },
+    Mounts: mountsJson(view.mounts),
   };
 }
 
@@ -139,49 +141,4 @@ function healthJson({ status, failingStreak, log }: HealthState): Record<string,
 
 function sizeFields(sizes: ContainerSizes | undefined): Record<string, number> {
   return sizes === undefined ? {} : { SizeRw: sizes.writable, SizeRootFs: sizes.whole };
-}
-
-function networkSettings(view: ContainerView): Record<string, unknown> {
-  return {
-    Bridge: "",
-    SandboxID: "",
-    SandboxKey: "",
-    Ports: {},
-    HairpinMode: false,
-    LinkLocalIPv6Address: "",
-    LinkLocalIPv6PrefixLen: 0,
-    SecondaryIPAddresses: null,
-    SecondaryIPv6Addresses: null,
-    EndpointID: "",
-    Gateway: "",
-    GlobalIPv6Address: "",
-    GlobalIPv6PrefixLen: 0,
-    IPAddress: "",
-    IPPrefixLen: 0,
-    IPv6Gateway: "",
-    MacAddress: "",
-    Networks: networks(view),
-  };
-}
-
-/** The one network that every container has: none. */
-function networks({ config }: ContainerView): Record<string, unknown> {
-  return {
-    [config.network]: {
-      IPAMConfig: null,
-      Links: null,
-      Aliases: null,
-      MacAddress: "",
-      DriverOpts: null,
-      NetworkID: "",
-      EndpointID: "",
-      Gateway: "",
-      IPAddress: "",
-      IPPrefixLen: 0,
-      IPv6Gateway: "",
-      GlobalIPv6Address: "",
-      GlobalIPv6PrefixLen: 0,
-      DNSNames: null,
-    },
-  };
 }

@@ -37,7 +37,18 @@ const mountBody = object({
 });
 export type MountBody = Infer<typeof mountBody>;
 
+const deviceRate = object({ Path: string, Rate: integer });
+
 const portBinding = object({ HostIp: string, HostPort: string });
+
+/** A container's place in a network; what a daemon tells of one, and its clients send back, is passed over. */
+export const endpointBody = object({
+  IPAMConfig: optional(object({ IPv4Address: string, IPv6Address: string })),
+  Links: list(string),
+  Aliases: list(string),
+  MacAddress: string,
+});
+export type EndpointBody = Infer<typeof endpointBody>;
 
 /** Limits, which `POST /containers/{id}/update` has too. */
 export const resourceFields = {
@@ -47,10 +58,10 @@ export const resourceFields = {
   CgroupParent: string,
   BlkioWeight: integer,
   BlkioWeightDevice: list(any),
-  BlkioDeviceReadBps: list(any),
-  BlkioDeviceWriteBps: list(any),
-  BlkioDeviceReadIOps: list(any),
-  BlkioDeviceWriteIOps: list(any),
+  BlkioDeviceReadBps: list(deviceRate),
+  BlkioDeviceWriteBps: list(deviceRate),
+  BlkioDeviceReadIOps: list(deviceRate),
+  BlkioDeviceWriteIOps: list(deviceRate),
   CpuPeriod: integer,
   CpuQuota: integer,
   CpuRealtimePeriod: integer,
@@ -145,6 +156,6 @@ export const createBody = object({
   StopTimeout: optional(integer),
   Shell: list(string),
   HostConfig: hostConfigBody,
-  NetworkingConfig: object({ EndpointsConfig: map(any) }),
+  NetworkingConfig: object({ EndpointsConfig: map(endpointBody) }),
 });
 export type CreateBody = Infer<typeof createBody>;

@@ -46,7 +46,8 @@ test("takes what the stock client sends for a plain run", () => {
     NetworkingConfig: { EndpointsConfig: { default: {} } },
   });
   assert.deepEqual(config.command, ["true"]);
-  assert.equal(config.network, "none");
+  assert.equal(config.network, "default");
+  assert.equal(config.networking, undefined);
   assert.deepEqual(config.resources, {});
 });
 
@@ -80,14 +81,67 @@ test("reads limits, security options and mounts", () => {
 
 test("refuses by name what cannot be met", () => {
   const host = (fields: object) => refusal({ HostConfig: fields });
-  assert.match(host({ Binds: ["/a:/b"] }), /^UNSUPPORTED: HostConfig.Binds/);
-  assert.match(host({ Mounts: [{ Type: "bind" }] }), /^UNSUPPORTED: a mount of type "bind"/);
+  assert.match(host({ Mounts: [{ Type: "npipe" }] }), /^UNSUPPORTED: a mount of type "npipe"/);
   assert.match(host({ PidMode: "host" }), /^UNSUPPORTED: HostConfig.PidMode "host"/);
-  assert.match(host({ NetworkMode: "bridge" }), /^UNSUPPORTED: network mode "bridge"/);
-  assert.match(host({ PortBindings: { "80/tcp": [] } }), /^UNSUPPORTED: HostConfig.PortBindings/);
   assert.match(host({ OomKillDisable: true }), /^UNSUPPORTED: HostConfig.OomKillDisable/);
   assert.match(host({ MaskedPaths: [] }), /^UNSUPPORTED: HostConfig.MaskedPaths/);
-  assert.match(refusal({ Volumes: { "/data": {} } }), /^UNSUPPORTED: Volumes/);
+});
+
+test("reads networks, addresses and ports as Docker's clients write them", () => {
+  const { network, networking } = read({
+    ExposedPorts: { "80/tcp": {}, "53/udp": {} },
+    MacAddress: "02-00-00-00-00-0A",
+    HostConfig: {
+      NetworkMode: "net",
+      PublishAllPorts: true,
+      PortBindings: {
+        "80/tcp": [{ HostPort: "8080" }, { HostIp: "127.0.0.1", HostPort: "" }],
+        "53/udp": [{ HostIp: "0.0.0.0", HostPort: "5300-5310" }],
+        "99/tcp": null,
+      },
+    },
+    NetworkingConfig: {
+      EndpointsConfig: {
+        net: { IPAMConfig: { IPv4Address: "10.0.0.9" }, Aliases: ["web"], Gateway: "" },
+        other: { Aliases: ["there"] },
+      },
+    },
+  });
+  assert.equal(network, "net");
+  assert.deepEqual(networking, {
+    further: ["other"],
+    ports: [
+      { hostPorts: [8080, 8080], containerPort: 80, protocol: "tcp" },
+      { hostIp: "127.0.0.1", containerPort: 80, protocol: "tcp" },
+      { hostPorts: [5300, 5310], containerPort: 53, protocol: "udp" },
+      { containerPort: 99, protocol: "tcp" },
+    ],
+    publishAll: true,
+    exposed: ["80/tcp", "53/udp"],
+    mac: "02:00:00:00:00:0a",
+    ip: "10.0.0.9",
+    aliases: ["web", "there"],
+  });
+  assert.deepEqual(read({ HostConfig: { ExtraHosts: ["db:10.0.0.1"] } }).extraHosts, [
+    "10.0.0.1 db",
+  ]);
+});
+
+test("refuses networks and ports that make no sense, or that there are none of", () => {
+  const ports = (bindings: object) => refusal({ HostConfig: { PortBindings: bindings } });
+  const own = (endpoint: object) =>
+    refusal({ NetworkingConfig: { EndpointsConfig: { default: endpoint } } });
+  assert.match(ports({ http: [] }), /^BAD_REQUEST: invalid port specification: "http"/);
+  assert.match(ports({ "0/tcp": [] }), /^BAD_REQUEST/);
+  assert.match(ports({ "80/sctp": [] }), /^UNSUPPORTED: publishing ports of protocol sctp/);
+  assert.match(ports({ "80/tcp": [{ HostPort: "9-8" }] }), /^BAD_REQUEST/);
+  assert.match(ports({ "80/tcp": [{ HostPort: "70000" }] }), /^BAD_REQUEST/);
+  assert.match(ports({ "80/tcp": [{ HostIp: "::1" }] }), /^UNSUPPORTED: publishing on IPv6/);
+  assert.match(own({ IPAMConfig: { IPv4Address: "10.0.0" } }), /^BAD_REQUEST: invalid IPv4/);
+  assert.match(own({ IPAMConfig: { IPv6Address: "fe80::1" } }), /^UNSUPPORTED: IPv6/);
+  assert.match(own({ Links: ["a"] }), /^UNSUPPORTED: links/);
+  assert.match(refusal({ MacAddress: "01:00:00:00:00:00" }), /^BAD_REQUEST: invalid MAC/);
+  assert.match(refusal({ HostConfig: { ExtraHosts: ["nohost"] } }), /^BAD_REQUEST: bad format/);
 });
 
 test("refuses what is wrong with Docker's words", () => {
@@ -114,6 +168,39 @@ const count = fc.integer({ min: 1, max: 2 ** 40 });
 const optionally = <T>(key: string, value: fc.Arbitrary<T>) =>
   fc.option(value, { nil: undefined }).map((v) => (v === undefined ? {} : { [key]: v }));
 
+const port = fc.integer({ min: 1, max: 65_535 });
+const anyNetworking = fc
+  .tuple(
+    fc.record({
+      ports: fc.uniqueArray(
+        fc
+          .tuple(
+            port,
+            fc.constantFrom("tcp", "udp"),
+            optionally("hostIp", fc.constantFrom("127.0.0.1", "10.0.0.1")),
+            optionally(
+              "hostPorts",
+              fc.tuple(port, port).map((two) => two.sort((a, b) => a - b)),
+            ),
+          )
+          .map(([containerPort, protocol, ...rest]) =>
+            Object.assign({ containerPort, protocol }, ...rest),
+          ),
+        {
+          minLength: 1,
+          maxLength: 3,
+          selector: ({ containerPort, protocol }) => `${containerPort}${protocol}`,
+        },
+      ),
+    }),
+    optionally("publishAll", fc.constant(true)),
+    optionally("mac", fc.constant("02:00:00:00:00:01")),
+    optionally("ip", fc.ipV4()),
+    optionally("aliases", fc.uniqueArray(fc.domain(), { minLength: 1, maxLength: 2 })),
+    optionally("further", fc.constantFrom(["a"], ["a", "b"])),
+  )
+  .map((parts) => Object.assign({}, ...parts));
+
 const anyConfig = fc
   .tuple(
     fc.record({
@@ -139,7 +226,10 @@ const anyConfig = fc
       seccomp: fc.constantFrom("default", "unconfined", '{"a":1}'),
       noNewPrivileges: fc.boolean(),
       sysctls: fc.dictionary(text, text, { maxKeys: 2 }),
-      extraHosts: texts,
+      extraHosts: fc.array(
+        fc.tuple(fc.ipV4(), fc.domain()).map((parts) => parts.join(" ")),
+        { maxLength: 2 },
+      ),
       dns: fc.record({ servers: texts, search: texts, options: texts }),
       exposedPorts: fc
         .uniqueArray(fc.nat(65_535), { maxLength: 2 })
@@ -148,10 +238,13 @@ const anyConfig = fc
     optionally("name", fc.stringMatching(/^[a-z]{1,8}$/)),
     optionally("platform", text),
     optionally("entrypoint", texts),
+    fc.record({ network: fc.constantFrom("none", "default", "bridge", "net") }),
+    optionally("networking", anyNetworking),
     optionally("workingDirectory", text),
     optionally("user", text),
     optionally("hostname", text),
     optionally("stopTimeout", fc.integer({ min: 0, max: 100 })),
+    optionally("userNamespace", fc.constant("private")),
     optionally("shmSize", count),
     optionally("storageSize", fc.integer({ min: 1, max: 2 ** 36 })),
     optionally("terminalSize", fc.constant({ rows: 24, columns: 80 })),
@@ -164,7 +257,6 @@ test("reads back every configuration as it was written", () => {
       const config: DaemonContainerConfig = {
         ...parts,
         tmpfs: [{ destination: "/tmp", options: ["noexec", "nosuid", "nodev", "size=1k"] }],
-        network: "none",
         machine: { accelerator: "tcg", backend: "qemu" },
         annotations: { "dvm.accel": "tcg", "dvm.vmm": "qemu" },
         attach: { stdin: true, stdout: true, stderr: false },
@@ -173,10 +265,19 @@ test("reads back every configuration as it was written", () => {
       };
       const body = readBySchema(createBody, JSON.parse(JSON.stringify(writeCreate(config))));
       const query = { name: config.name, platform: config.platform };
-      assert.deepEqual({ ...readCreate(body, query) }, config);
+      assert.deepEqual(sorted(readCreate(body, query)), sorted(config));
     }),
   );
 });
+
+/** An object of ports has its keys in an order of its own; what is exposed is told again when all of it is published. */
+function sorted(config: DaemonContainerConfig): DaemonContainerConfig {
+  if (config.networking === undefined) return { ...config };
+  const { ports = [], exposed: _, ...rest } = config.networking;
+  const key = (one: object) => JSON.stringify(Object.entries(one).sort());
+  const inOrder = ports.toSorted((a, b) => key(a).localeCompare(key(b)));
+  return { ...config, networking: { ...rest, ports: inOrder } };
+}
 
 test("of any body that fits the schema throws nothing but a refusal", () => {
   fc.assert(

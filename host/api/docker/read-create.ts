@@ -1,14 +1,14 @@
 /** From the body of `POST /containers/create` to the configuration that the engine is asked for. */
 
-import type {
-  ContainerConfig,
-  MachineChoice,
-  ResourceConfig,
-} from "../../engine/container-config.ts";
+import type { MachineChoice, ResourceConfig } from "../../engine/container-config.ts";
 import type { Healthcheck } from "../../image/config.ts";
 import type { DaemonContainerConfig, LogConfig, RestartPolicy } from "../server/daemon-model.ts";
 import type { CreateBody, HealthcheckBody, HostConfigBody } from "./create-body.ts";
+import { readDeviceRates } from "./device-rates.ts";
 import { apiError } from "./errors.ts";
+import { extraHostLine } from "./extra-hosts.ts";
+import { readMounts } from "./mounts.ts";
+import { readNetworking } from "./networking.ts";
 import { securityOptions } from "./security-options.ts";
 import { tmpfsMounts } from "./tmpfs.ts";
 import { refuseUnsupported } from "./unsupported.ts";
@@ -36,7 +36,8 @@ export function readCreate(body: CreateBody, query: CreateQuery): DaemonContaine
     ...processPart(body),
     ...hostPart(host),
     image: body.Image,
-    network: network(body),
+    ...readNetworking(body),
+    ...readMounts(body),
     ...given("platform", query.platform),
     ...given("name", query.name?.replace(/^\//, "")),
     ...given("terminalSize", terminalSize(host.ConsoleSize)),
@@ -49,7 +50,12 @@ export function readCreate(body: CreateBody, query: CreateQuery): DaemonContaine
 
 type HostPart = Omit<
   DaemonContainerConfig,
-  keyof ReturnType<typeof processPart> | "image" | "network"
+  | keyof ReturnType<typeof processPart>
+  | "image"
+  | "network"
+  | "networking"
+  | "mounts"
+  | "volumesFrom"
 >;
 
 function processPart(body: CreateBody) {
@@ -75,6 +81,7 @@ function hostPart(host: HostConfigBody): HostPart {
     init: host.Init ?? false,
     readOnly: host.ReadonlyRootfs,
     privileged: host.Privileged,
+    ...(host.UsernsMode === "private" ? { userNamespace: host.UsernsMode } : {}),
     autoRemove: host.AutoRemove,
     tmpfs: tmpfsMounts(host),
     ...nonZero("shmSize", host.ShmSize),
@@ -86,7 +93,7 @@ function hostPart(host: HostConfigBody): HostPart {
     capDrop: host.CapDrop,
     ...securityOptions(host.SecurityOpt, host.Privileged),
     sysctls: host.Sysctls,
-    extraHosts: host.ExtraHosts,
+    extraHosts: host.ExtraHosts.map(extraHostLine),
     dns: { servers: host.Dns, search: host.DnsSearch, options: host.DnsOptions },
     machine: machineChoice(host.Annotations),
     annotations: host.Annotations,
@@ -107,6 +114,10 @@ export function readResources(
     | "CpuQuota"
     | "CpuPeriod"
     | "CpusetCpus"
+    | "CpusetMems"
+    | "BlkioWeight"
+    | "MemorySwappiness"
+    | `BlkioDevice${"Read" | "Write"}${"Bps" | "IOps"}`
     | "PidsLimit"
   >,
 ): ResourceConfig {
@@ -119,6 +130,11 @@ export function readResources(
     ...nonZero("cpuQuota", host.CpuQuota),
     ...nonZero("cpuPeriod", host.CpuPeriod),
     ...nonEmpty("cpusetCpus", host.CpusetCpus),
+    ...nonEmpty("cpusetMems", host.CpusetMems),
+    ...nonZero("blkioWeight", host.BlkioWeight),
+    // -1 is Docker's word for nothing asked
+    ...given("memorySwappiness", host.MemorySwappiness === -1 ? undefined : host.MemorySwappiness),
+    ...readDeviceRates(host),
     ...nonZero("pids", host.PidsLimit ?? 0),
   };
 }
@@ -164,17 +180,6 @@ function readHealthcheck(body: HealthcheckBody): Healthcheck {
     startInterval: body.StartInterval,
     retries: body.Retries,
   };
-}
-
-/** Containers have no network but their own loopback so far: another one is refused only when it is asked for. */
-function network(body: CreateBody): ContainerConfig["network"] {
-  const mode = body.HostConfig.NetworkMode;
-  const usual = mode === "" || mode === "default" || mode === "none";
-  if (body.NetworkDisabled || usual) return "none";
-  throw apiError(
-    "UNSUPPORTED",
-    `network mode ${JSON.stringify(mode.slice(0, 100))} is not supported`,
-  );
 }
 
 /** A list, or one word; null is the image's. */

@@ -74,8 +74,8 @@ export function infoJson(
     Driver: "erofs",
     DriverStatus: [],
     Plugins: {
-      Volume: [],
-      Network: ["none"],
+      Volume: ["local"],
+      Network: ["bridge", "null", "user"],
       Authorization: null,
       Log: ["json-file", "local", "none"],
     },

@@ -9,7 +9,7 @@ import { apiError } from "./errors.ts";
 /** Container modes of namespaces that are what a virtual machine gives anyway. */
 const OWN_NAMESPACE: ReadonlySet<string> = new Set(["", "private", "shareable", "default"]);
 
-type Wish = readonly [what: string, isThere: boolean];
+type Wish = readonly [what: string, isThere: boolean, hint?: string];
 
 /** @throws DvmError `UNSUPPORTED` for the first wish that cannot be met */
 export function refuseUnsupported(body: CreateBody): void {
@@ -20,17 +20,14 @@ export function refuseUnsupported(body: CreateBody): void {
 
 type ResourceBody = Pick<
   HostConfigBody,
-  | `Blkio${"Weight" | "WeightDevice" | "DeviceReadBps" | "DeviceWriteBps"}`
-  | `BlkioDevice${"Read" | "Write"}IOps`
+  | "BlkioWeightDevice"
   | "CgroupParent"
   | `CpuRealtime${"Period" | "Runtime"}`
-  | "CpusetMems"
   | "Devices"
   | "DeviceCgroupRules"
   | "DeviceRequests"
   | "KernelMemory"
   | "KernelMemoryTCP"
-  | "MemorySwappiness"
   | "OomKillDisable"
 >;
 
@@ -41,13 +38,14 @@ export function refuseUnsupportedResources(resources: ResourceBody): void {
 
 function refuseFirst(wishes: readonly Wish[]): void {
   const wish = wishes.find(([, isThere]) => isThere);
-  if (wish !== undefined) throw apiError("UNSUPPORTED", `${wish[0]} is not supported`);
+  if (wish === undefined) return;
+  const [what, , hint] = wish;
+  const details = hint === undefined ? {} : { hint };
+  throw apiError("UNSUPPORTED", `${what} is not supported`, details);
 }
 
 function configWishes(body: CreateBody): Wish[] {
   return [
-    ["Volumes", Object.keys(body.Volumes).length > 0],
-    ["MacAddress", body.MacAddress !== ""],
     [
       "Healthcheck without a command",
       body.Healthcheck?.Test[0] === "CMD" && body.Healthcheck.Test.length < 2,
@@ -56,13 +54,7 @@ function configWishes(body: CreateBody): Wish[] {
 }
 
 function hostWishes(host: HostConfigBody): Wish[] {
-  const other = host.Mounts.find(({ Type }) => Type !== "tmpfs");
   return [
-    ["HostConfig.Binds", host.Binds.length > 0],
-    [`a mount of type ${JSON.stringify(other?.Type)} in HostConfig.Mounts`, other !== undefined],
-    ["HostConfig.VolumesFrom", host.VolumesFrom.length > 0],
-    ["HostConfig.PortBindings", Object.keys(host.PortBindings).length > 0],
-    ["HostConfig.PublishAllPorts", host.PublishAllPorts],
     ["HostConfig.Links", host.Links.length > 0],
     mode("IpcMode", host.IpcMode, OWN_NAMESPACE),
     mode("PidMode", host.PidMode, OWN_NAMESPACE),
@@ -84,20 +76,25 @@ function mode(field: string, value: string, known: ReadonlySet<string>): Wish {
 function resourceWishes(limits: ResourceBody): Wish[] {
   return [
     ["HostConfig.CgroupParent", limits.CgroupParent !== ""],
-    ["HostConfig.BlkioWeight", limits.BlkioWeight !== 0],
-    ["HostConfig.BlkioWeightDevice", limits.BlkioWeightDevice.length > 0],
-    ["HostConfig.BlkioDeviceReadBps", limits.BlkioDeviceReadBps.length > 0],
-    ["HostConfig.BlkioDeviceWriteBps", limits.BlkioDeviceWriteBps.length > 0],
-    ["HostConfig.BlkioDeviceReadIOps", limits.BlkioDeviceReadIOps.length > 0],
-    ["HostConfig.BlkioDeviceWriteIOps", limits.BlkioDeviceWriteIOps.length > 0],
+    [
+      "HostConfig.BlkioWeightDevice",
+      limits.BlkioWeightDevice.length > 0,
+      "--blkio-weight is for all disks of the container",
+    ],
     ["HostConfig.CpuRealtimePeriod", limits.CpuRealtimePeriod !== 0],
     ["HostConfig.CpuRealtimeRuntime", limits.CpuRealtimeRuntime !== 0],
-    ["HostConfig.CpusetMems", limits.CpusetMems !== ""],
-    ["HostConfig.Devices", limits.Devices.length > 0],
+    [
+      "HostConfig.Devices",
+      limits.Devices.length > 0,
+      "a device of the host does not reach into a virtual machine, which has devices of its own: --privileged shows them",
+    ],
     ["HostConfig.DeviceCgroupRules", limits.DeviceCgroupRules.length > 0],
     ["HostConfig.DeviceRequests", limits.DeviceRequests.length > 0],
     ["HostConfig.KernelMemory", limits.KernelMemory !== 0 || limits.KernelMemoryTCP !== 0],
-    ["HostConfig.MemorySwappiness", (limits.MemorySwappiness ?? -1) !== -1],
-    ["HostConfig.OomKillDisable", limits.OomKillDisable === true],
+    [
+      "HostConfig.OomKillDisable",
+      limits.OomKillDisable === true,
+      "version 2 of the kernel's cgroups has no such switch: --oom-score-adj -1000 spares a process",
+    ],
   ];
 }

@@ -1,6 +1,10 @@
 /** From a configuration to Docker's Config and HostConfig: what a client sends and what `inspect` shows. */
 
 import type { DaemonContainerConfig } from "../server/daemon-model.ts";
+import { writeDeviceRates } from "./device-rates.ts";
+import { extraHostText } from "./extra-hosts.ts";
+import { writeMounts } from "./mounts.ts";
+import { writeNetworking } from "./networking.ts";
 import { ACCELERATOR_ANNOTATION, BACKEND_ANNOTATION } from "./read-create.ts";
 import { securityOptionTexts } from "./security-options.ts";
 
@@ -9,7 +13,7 @@ export function writeCreate(config: DaemonContainerConfig): Record<string, unkno
   return {
     ...configJson(config),
     HostConfig: hostConfigJson(config),
-    NetworkingConfig: { EndpointsConfig: {} },
+    NetworkingConfig: { EndpointsConfig: writeNetworking(config).endpoints },
   };
 }
 
@@ -22,7 +26,7 @@ export function configJson(config: DaemonContainerConfig): Record<string, unknow
     AttachStdin: attach?.stdin ?? false,
     AttachStdout: attach?.stdout ?? false,
     AttachStderr: attach?.stderr ?? false,
-    ExposedPorts: setOf(config.exposedPorts ?? []),
+    ExposedPorts: setOf(writeNetworking(config).exposed),
     Tty: config.terminal,
     OpenStdin: config.openStdin,
     StdinOnce: config.stdinOnce ?? false,
@@ -32,7 +36,7 @@ export function configJson(config: DaemonContainerConfig): Record<string, unknow
       ? {}
       : { Healthcheck: healthcheckJson(config.healthcheck) }),
     Image: config.image,
-    Volumes: null,
+    Volumes: setOrNull(writeMounts(config).volumes),
     WorkingDir: config.workingDirectory ?? "",
     Entrypoint: config.entrypoint ?? null,
     OnBuild: null,
@@ -44,24 +48,20 @@ export function configJson(config: DaemonContainerConfig): Record<string, unknow
 
 export function hostConfigJson(config: DaemonContainerConfig): Record<string, unknown> {
   return {
-    Binds: null,
+    ...writeMounts(config).host,
     ContainerIDFile: "",
     LogConfig: { Type: config.log?.driver ?? "json-file", Config: config.log?.options ?? {} },
-    NetworkMode: config.network,
-    PortBindings: {},
+    ...writeNetworking(config).host,
     RestartPolicy: {
       Name: config.restartPolicy?.name ?? "no",
       MaximumRetryCount: config.restartPolicy?.maximumRetryCount ?? 0,
     },
     AutoRemove: config.autoRemove,
-    VolumeDriver: "",
-    VolumesFrom: null,
     ConsoleSize: [config.terminalSize?.rows ?? 0, config.terminalSize?.columns ?? 0],
     Annotations: annotations(config),
     ...namespaceFields(config),
     OomScoreAdj: config.oomScoreAdj ?? 0,
     Privileged: config.privileged,
-    PublishAllPorts: false,
     ReadonlyRootfs: config.readOnly,
     SecurityOpt: securityOptionTexts(config, config.privileged),
     ...(config.storageSize === undefined
@@ -87,14 +87,14 @@ function namespaceFields(config: DaemonContainerConfig) {
     Dns: config.dns.servers,
     DnsOptions: config.dns.options,
     DnsSearch: config.dns.search,
-    ExtraHosts: config.extraHosts,
+    ExtraHosts: config.extraHosts.map(extraHostText),
     GroupAdd: config.groupAdd,
     IpcMode: "private",
     Cgroup: "",
     Links: null,
     PidMode: "",
     UTSMode: "",
-    UsernsMode: "",
+    UsernsMode: config.userNamespace ?? "",
   };
 }
 
@@ -104,19 +104,20 @@ function limitFields({ resources, ulimits }: DaemonContainerConfig) {
     Memory: resources.memory ?? 0,
     NanoCpus: resources.nanoCpus ?? 0,
     CgroupParent: "",
-    BlkioWeight: 0,
+    BlkioWeight: resources.blkioWeight ?? 0,
     CpuPeriod: resources.cpuPeriod ?? 0,
     CpuQuota: resources.cpuQuota ?? 0,
     CpuRealtimePeriod: 0,
     CpuRealtimeRuntime: 0,
     CpusetCpus: resources.cpusetCpus ?? "",
-    CpusetMems: "",
+    CpusetMems: resources.cpusetMems ?? "",
+    ...writeDeviceRates(resources),
     Devices: [],
     DeviceCgroupRules: null,
     DeviceRequests: null,
     MemoryReservation: resources.memoryReservation ?? 0,
     MemorySwap: resources.memorySwap ?? 0,
-    MemorySwappiness: null,
+    MemorySwappiness: resources.memorySwappiness ?? null,
     OomKillDisable: false,
     PidsLimit: resources.pids ?? null,
     Ulimits: ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
@@ -141,6 +142,10 @@ export function healthcheckJson(check: NonNullable<DaemonContainerConfig["health
     StartInterval: check.startInterval,
     Retries: check.retries,
   };
+}
+
+function setOrNull(keys: readonly string[]): Record<string, object> | null {
+  return keys.length > 0 ? setOf(keys) : null;
 }
 
 /** Go's set: an object whose values are empty objects. */

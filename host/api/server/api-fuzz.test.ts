@@ -4,6 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { anyBody } from "../docker/arbitrary-body.ts";
 import { createBody, resourceFields } from "../docker/create-body.ts";
+import { networkConnectBody, networkCreateBody } from "../docker/network-json.ts";
 import { any, object, type Schema } from "../docker/schema.ts";
 import { apiRoutes } from "./api-routes.ts";
 import type { Route } from "./router.ts";
@@ -16,6 +17,8 @@ const BODIES: Readonly<Record<string, Schema>> = {
   "/containers/{id}/exec": execCreateBody,
   "/exec/{id}/start": execStartBody,
   "/commit": object({ Env: any }),
+  "/networks/create": networkCreateBody,
+  "/networks/{id}/connect": networkConnectBody,
 };
 
 /** Answers that go on until the client leaves. */

@@ -8,8 +8,11 @@ import { execRoutes } from "./routes/exec.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { imageTransferRoutes } from "./routes/image-transfer.ts";
 import { imageRoutes } from "./routes/images.ts";
+import { networkRoutes } from "./routes/networks.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { unsupportedRoutes } from "./routes/unsupported.ts";
+import { volumeRoutes } from "./routes/volumes.ts";
+import { toldWorkRoutes } from "./told-work.ts";
 
 export const apiRoutes: readonly Route[] = [
   ...systemRoutes,
@@ -20,5 +23,8 @@ export const apiRoutes: readonly Route[] = [
   ...fileRoutes,
   ...imageRoutes,
   ...imageTransferRoutes,
+  ...networkRoutes,
+  ...volumeRoutes,
+  ...toldWorkRoutes,
   ...unsupportedRoutes,
 ];

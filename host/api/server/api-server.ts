@@ -39,6 +39,8 @@ export class ApiServer implements AsyncDisposable {
   readonly #callers = new WeakMap<Duplex, Caller>();
   /** connections that became streams, which the HTTP server has forgotten */
   readonly #hijacked = new Set<Duplex>();
+  #clients = 0;
+  #clientsGoneSince = performance.now();
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
@@ -80,6 +82,11 @@ export class ApiServer implements AsyncDisposable {
     chmodSync(path, mode);
   }
 
+  /** Since when nobody is connected, on the clock of `performance.now`; absent: somebody is. */
+  get clientsGoneSince(): number | undefined {
+    return this.#clients > 0 ? undefined : this.#clientsGoneSince;
+  }
+
   /** Takes no more connections and cuts those there are. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -90,6 +97,11 @@ export class ApiServer implements AsyncDisposable {
   }
 
   #greet(socket: Socket): void {
+    this.#clients++;
+    socket.once("close", () => {
+      this.#clients--;
+      this.#clientsGoneSince = performance.now();
+    });
     try {
       this.#callers.set(socket, (this.#options.identify ?? identifyPeer)(socket));
     } catch (error) {

@@ -8,6 +8,7 @@
 
 import type { Readable, Writable } from "node:stream";
 import type { TerminalSize } from "#protocol";
+import type { CreateNetworkOptions, NetworkView } from "../../engine/networks/network-store.ts";
 import type {
   Caller,
   ContainerEnd,
@@ -30,6 +31,7 @@ import type {
   RegistryAuth,
   StatsSample,
 } from "./daemon-model.ts";
+import type { VolumeCalls } from "./served-volumes.ts";
 
 /**
  * A client's ends of a process's streams. Closing or failing of one detaches it and does nothing else: the process
@@ -240,6 +242,28 @@ export interface RemovedImages {
   readonly reclaimed: number;
 }
 
+export interface NetworkCalls {
+  /** Those that the caller may see, and those that are always there. */
+  listNetworks(caller: Caller): Promise<readonly NetworkView[]>;
+  /** By name, id or start of an id. @throws NO_SUCH_NETWORK */
+  findNetwork(reference: string, caller: Caller): Promise<NetworkView>;
+  /** @returns its id @throws NETWORK_INVALID, NETWORK_EXISTS, SUBNET_OVERLAP, POOL_EXHAUSTED */
+  createNetwork(options: Omit<CreateNetworkOptions, "owner">, caller: Caller): Promise<string>;
+  /** @throws NETWORK_IN_USE */
+  removeNetwork(id: string, caller: Caller): Promise<void>;
+  /** Puts a container that does not run into a further network, from its next start on. @throws NOT_SUPPORTED */
+  connectNetwork(
+    id: string,
+    caller: Caller,
+    options: { readonly container: string; readonly aliases: readonly string[] },
+  ): Promise<void>;
+  disconnectNetwork(id: string, caller: Caller, container: string): Promise<void>;
+}
+
+export interface VolumesCall {
+  volumes(): VolumeCalls;
+}
+
 export interface SystemCalls {
   version(): Promise<DaemonVersion>;
   info(caller: Caller): Promise<DaemonInfo>;
@@ -257,4 +281,6 @@ export interface DaemonEngine
     FileCalls,
     ExecCalls,
     ImageCalls,
+    NetworkCalls,
+    VolumesCall,
     SystemCalls {}

@@ -1,6 +1,8 @@
 /** What the daemon's engine tells of containers, processes, images and itself: Docker's model in the engine's own terms. */
 
 import type { ContainerConfig, ResourceConfig } from "../../engine/container-config.ts";
+import type { ContainerNetworks } from "../../engine/networks/container-networks.ts";
+import type { MountPoint } from "../../engine/volumes/mount-config.ts";
 import type { Healthcheck, HistoryEntry, RunConfig } from "../../image/config.ts";
 
 /** Who asks, as the kernel says (SO_PEERCRED of the client's socket). */
@@ -95,10 +97,14 @@ export interface ContainerView {
     readonly run: RunConfig;
   };
   readonly state: ContainerViewState;
+  /** its volumes, and what of the host it has; absent: none */
+  readonly mounts?: readonly MountPoint[];
   /** restarts by its restart policy since its last start by a user */
   readonly restartCount?: number;
   /** ids of the commands that were made to run in it and are kept still */
   readonly execs?: readonly string[];
+  /** where it is connected; absent: it does not run */
+  readonly networks?: ContainerNetworks;
   /** path of the log on the host; absent: there is none */
   readonly logPath?: string;
 }

@@ -12,6 +12,7 @@ describe("dvmd's command line", () => {
       shared: true,
       debug: true,
       logFile: "l",
+      idleTime: undefined,
     });
   });
 
@@ -22,7 +23,16 @@ describe("dvmd's command line", () => {
       shared: false,
       debug: false,
       logFile: undefined,
+      idleTime: undefined,
     });
+  });
+
+  it("takes a time after which it ends, 0 for never", () => {
+    const idleTime = (text: string) => {
+      const options = parseDaemonOptions(["--idle-timeout", text], "1");
+      return typeof options === "string" ? options : options.idleTime;
+    };
+    assert.deepEqual(["600", "0.5", "0"].map(idleTime), [600, 0.5, undefined]);
   });
 
   it("answers --help and --version with a text", () => {
@@ -33,7 +43,7 @@ describe("dvmd's command line", () => {
     assert.equal(parseDaemonOptions(["-v"], "1.2"), "dvmd version 1.2\n");
   });
 
-  for (const words of [["--nope"], ["extra"], ["--host"]]) {
+  for (const words of [["--nope"], ["extra"], ["--host"], ["--idle-timeout", "1h"]]) {
     it(`refuses ${words.join(" ")}`, () => {
       assert.throws(
         () => parseDaemonOptions(words, "1"),

@@ -14,6 +14,8 @@ export interface DaemonOptions {
   readonly debug: boolean;
   /** absent: standard error */
   readonly logFile: string | undefined;
+  /** after how long without clients and running containers it ends, in `seconds`; absent: never */
+  readonly idleTime: number | undefined;
 }
 
 /**
@@ -43,6 +45,7 @@ export function parseDaemonOptions(
     shared: values.shared === true,
     debug: values.debug === true,
     logFile: textOf(values.logFile),
+    idleTime: secondsOf(textOf(values.idleTimeout)),
   };
 }
 
@@ -54,6 +57,7 @@ function daemonCommand(version: string): Command {
     .option("--data-root <folder>", "folder of images and containers, in place of the usual one")
     .option("-D, --debug", "log every request")
     .option("--log-file <file>", "where to log to, in place of standard error")
+    .option("--idle-timeout <seconds>", "end when nobody has needed it for so long")
     .option("--shared", "let every user of this machine connect; each sees its own containers only")
     .allowExcessArguments(false)
     .exitOverride();
@@ -61,4 +65,13 @@ function daemonCommand(version: string): Command {
 
 function textOf(value: string | boolean | undefined): string | undefined {
   return typeof value === "string" ? value : undefined;
+}
+
+/** Nothing and 0 are for ever. */
+function secondsOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d{1,9}(?:\.\d{1,3})?$/.test(text)) {
+    throw apiError("BAD_REQUEST", `not a number of seconds: ${text}`);
+  }
+  return Number(text) || undefined;
 }

@@ -3,16 +3,20 @@
 import { rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { Daemon } from "../../engine/daemon/daemon.ts";
+import type { ManagedContainer } from "../../engine/daemon/managed-container.ts";
 import { ImageEngine } from "../../engine/images/image-engine.ts";
 import { makePrivateFolder } from "../../engine/paths.ts";
 import { realParts } from "../../engine/real-parts.ts";
 import { apiRoutes } from "./api-routes.ts";
 import { ApiServer, type ServerLog } from "./api-server.ts";
 import { availableEngine } from "./available-engine.ts";
+import type { Caller } from "./daemon-model.ts";
 import type { DaemonPlaces } from "./daemon-places.ts";
+import { whenIdle } from "./idle-watch.ts";
 import { LOCK_NAME } from "./lock-holder.ts";
 import { ServedEngine } from "./served-engine.ts";
 import { clearSocket, lockInstance, openFolder } from "./single-instance.ts";
+import { tellCaller } from "./told-work.ts";
 
 export interface DaemonLog extends ServerLog {
   info(fields: object, text: string): void;
@@ -28,13 +32,18 @@ export interface OpenDaemonOptions {
   readonly log: DaemonLog;
 }
 
+export interface OpenedDaemon extends AsyncDisposable {
+  /** Resolved when nobody has been connected and no container has run for so many `seconds`. */
+  readonly whenIdle: (idleTime: number) => Promise<void>;
+}
+
 /**
  * Opens the engine and serves it. Disposing of the result takes the socket away, ends what is under way and gives
  * the locks back.
  *
  * @throws DvmError `DAEMON_BUSY` when the data root or the socket is another's
  */
-export async function openDaemon(options: OpenDaemonOptions): Promise<AsyncDisposable> {
+export async function openDaemon(options: OpenDaemonOptions): Promise<OpenedDaemon> {
   const { places, shared, version, log } = options;
   await using undo = new AsyncDisposableStack();
   makePrivateFolder(places.dataRoot);
@@ -49,6 +58,7 @@ export async function openDaemon(options: OpenDaemonOptions): Promise<AsyncDispo
       onEvent: (event) => {
         if (event.type === "warning") log.warn(event, "engine");
         else log.debug(event, "engine");
+        tellCaller(event);
       },
     }),
   );
@@ -62,5 +72,24 @@ export async function openDaemon(options: OpenDaemonOptions): Promise<AsyncDispo
   // a folder of the user's own choice is left as it is
   if (shared && dirname(places.socket) === dirname(places.runRoot)) openFolder(places.socket);
   log.info({ socket: places.socket, dataRoot: places.dataRoot, pid: process.pid }, "dvmd serves");
-  return undo.move();
+  const all = undo.move();
+  return {
+    whenIdle: (idleTime) =>
+      whenIdle({
+        clientsGoneSince: () => server.clientsGoneSince,
+        isNeeded: () => daemon.list(ROOT).some(isNeeded),
+        idleTime,
+      }),
+    [Symbol.asyncDispose]: () => all[Symbol.asyncDispose](),
+  };
+}
+
+/** Sees the containers of all. */
+const ROOT: Caller = { uid: 0, gid: 0, pid: 0 };
+
+/** Whether it runs, or will again without anybody's asking. */
+function isNeeded({ record, config }: ManagedContainer): boolean {
+  if (["running", "paused", "restarting"].includes(record.state.status)) return true;
+  const { name = "no" } = config.restartPolicy ?? {};
+  return name !== "no" && record.state.startedAt !== undefined && record.stoppedByUser !== true;
 }

@@ -1,70 +1,18 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { noDocker, TestDvmd } from "./test-dvmd.ts";
 
-const ROOT = join(import.meta.dirname, "..", "..", "..");
-const folder = mkdtempSync(join(tmpdir(), "dvm-docker-cli-"));
-const socket = join(folder, "d.sock");
-let daemon: ChildProcess | undefined;
+const dvmd = new TestDvmd();
+const { folder } = dvmd;
+const docker = dvmd.docker.bind(dvmd);
+const succeed = dvmd.succeed.bind(dvmd);
 
-interface Outcome {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** The stock docker client against the daemon under test. */
-async function docker(words: readonly string[], input?: string): Promise<Outcome> {
-  const { promise, resolve } = Promise.withResolvers<Outcome>();
-  const env = { ...process.env, DOCKER_HOST: `unix://${socket}`, DOCKER_CONFIG: folder };
-  const child = execFile("docker", words, { env, timeout: 60_000 }, (error, out, err) =>
-    resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, err }),
-  );
-  child.stdin?.on("error", () => {});
-  child.stdin?.end(input);
-  return promise;
-}
-
-async function succeed(...words: string[]): Promise<string> {
-  const { code, out, err } = await docker(words);
-  assert.equal(code, 0, `docker ${words.join(" ")}: ${err}`);
-  return out;
-}
-
-async function startDaemon(): Promise<void> {
-  rmSync(socket, { force: true });
-  const words = ["--host", `unix://${socket}`, "--data-root", join(folder, "data")];
-  daemon = spawn(join(ROOT, "bin", "dvmd"), words, { stdio: "ignore" });
-  while (!existsSync(socket)) {
-    assert.equal(daemon.exitCode, null, "dvmd ended at its start");
-    await delay(20);
-  }
-}
-
-async function killDaemon(): Promise<void> {
-  const pid = Number(readFileSync(join(folder, "data", "dvmd.lock"), "utf8"));
-  const ended = daemon && once(daemon, "exit");
-  process.kill(pid, "SIGKILL");
-  await ended;
-}
-
-const hasDocker = await docker(["--version"]).then(({ code }) => code === 0);
-
-describe("the stock docker client", { skip: hasDocker ? false : "there is no docker" }, () => {
-  before(startDaemon);
-  after(async () => {
-    const { out } = await docker(["ps", "-aq"]);
-    const ids = out.split("\n").filter((id) => id !== "");
-    if (ids.length > 0) await docker(["rm", "-f", ...ids]);
-    daemon?.kill("SIGTERM");
-    if (daemon?.exitCode === null) await once(daemon, "exit");
-    rmSync(folder, { recursive: true, force: true });
-  });
+describe("the stock docker client", { skip: await noDocker() }, () => {
+  before(() => dvmd.start());
+  after(() => dvmd[Symbol.asyncDispose]());
 
   it("runs a container: output apart, exit code, input", async () => {
     const words = ["run", "--rm", "-i", "busybox", "sh", "-c", "cat; echo no >&2; exit 3"];
@@ -137,8 +85,8 @@ describe("the stock docker client", { skip: hasDocker ? false : "there is no doc
       "-c",
       "read x; echo got $x; exit 5",
     );
-    await killDaemon();
-    await startDaemon();
+    await dvmd.kill();
+    await dvmd.start();
     assert.equal(await succeed("wait", "counter"), "9\n");
     const wanted = [...Array.from({ length: 400 }, (_, index) => index + 1), "end", ""].join("\n");
     assert.equal(await succeed("logs", "counter"), wanted);
@@ -154,9 +102,9 @@ describe("the stock docker client", { skip: hasDocker ? false : "there is no doc
     assert.equal(await succeed("wait", "victim"), "137\n");
     await succeed("start", "victim");
     const pid = await machine();
-    await killDaemon();
+    await dvmd.kill();
     process.kill(pid, "SIGKILL");
-    await startDaemon();
+    await dvmd.start();
     assert.equal(await succeed("wait", "victim"), "137\n");
     await succeed("rm", "victim");
   });

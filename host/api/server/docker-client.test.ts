@@ -118,8 +118,8 @@ test("docker tells refusals in the daemon's words", options, async () => {
   await using server = await testServer();
   const gone = await docker(server, ["stop", "nobody"]);
   assert.equal(gone.err, "Error response from daemon: No such container: nobody\n");
-  const bind = await docker(server, ["create", "-v", "/a:/b", "busybox"]);
-  assert.equal(bind.err, "Error response from daemon: HostConfig.Binds is not supported\n");
+  const link = await docker(server, ["create", "--link", "a:b", "busybox"]);
+  assert.equal(link.err, "Error response from daemon: HostConfig.Links is not supported\n");
   const images = await docker(server, ["images", "--format", "{{.Repository}}:{{.Tag}} {{.Size}}"]);
   assert.equal(images.out, "busybox:latest 4MB\n");
 });

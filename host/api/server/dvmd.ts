@@ -9,15 +9,19 @@ import { openDaemon } from "./daemon.ts";
 import { type DaemonOptions, parseDaemonOptions } from "./daemon-options.ts";
 import { daemonPlaces } from "./daemon-places.ts";
 
-try {
-  const options = parseDaemonOptions(process.argv.slice(2), dvmVersion());
-  if (typeof options === "string") process.stdout.write(options);
-  else await serve(options);
-} catch (error) {
-  process.exitCode = error instanceof DvmError ? error.exitCode : 1;
-  const hint = error instanceof DvmError && error.hint ? `  hint: ${error.hint}\n` : "";
-  const text = error instanceof DvmError ? error.message : ((error as Error).stack ?? error);
-  process.stderr.write(`dvmd: ${text}\n${hint}`);
+void main();
+
+async function main(): Promise<void> {
+  try {
+    const options = parseDaemonOptions(process.argv.slice(2), dvmVersion());
+    if (typeof options === "string") process.stdout.write(options);
+    else await serve(options);
+  } catch (error) {
+    process.exitCode = error instanceof DvmError ? error.exitCode : 1;
+    const hint = error instanceof DvmError && error.hint ? `  hint: ${error.hint}\n` : "";
+    const text = error instanceof DvmError ? error.message : ((error as Error).stack ?? error);
+    process.stderr.write(`dvmd: ${text}\n${hint}`);
+  }
 }
 
 async function serve(options: DaemonOptions): Promise<void> {
@@ -38,9 +42,13 @@ async function serve(options: DaemonOptions): Promise<void> {
     version: dvmVersion(),
     log,
   });
-  const signal = await ending;
-  log.info({ signal }, "dvmd ends");
+  const { idleTime } = options;
+  const idle = idleTime === undefined ? [] : [daemon.whenIdle(idleTime).then(() => "idle")];
+  const reason = await Promise.race([ending, ...idle]);
+  log.info({ reason }, "dvmd ends");
   await daemon[Symbol.asyncDispose]();
+  // machines run on, and what connects us to them would keep us
+  process.exit();
 }
 
 /** The first signal that asks for an end; a second one gets it at once. */

@@ -10,3 +10,12 @@ export function lockHolder(path: string): number | undefined {
   const text = readFileSync(path, "utf8").trim();
   return /^\d+$/.test(text) ? Number(text) : undefined;
 }
+
+/** Whether there is a process of this number. */
+export function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}

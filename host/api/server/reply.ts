@@ -17,6 +17,11 @@ export class Reply {
     return this.#response.headersSent;
   }
 
+  /** What the client has not read yet, in `bytes`. */
+  get behind(): number {
+    return this.#response.writableLength;
+  }
+
   header(name: string, value: string): void {
     this.#response.setHeader(name, value);
   }

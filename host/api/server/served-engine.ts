@@ -3,6 +3,12 @@
 import { release } from "node:os";
 import { PassThrough, type Readable } from "node:stream";
 import type { TerminalSize } from "#protocol";
+import {
+  pauseContainer,
+  reconfigureContainer,
+  unpauseContainer,
+  updateContainer,
+} from "../../engine/daemon/change-container.ts";
 import { createExec, execView, startExec } from "../../engine/daemon/container-exec.ts";
 import {
   changes,
@@ -15,6 +21,9 @@ import {
 import type { Daemon } from "../../engine/daemon/daemon.ts";
 import { processTable } from "../../engine/daemon/top.ts";
 import type { ImageEngine } from "../../engine/images/image-engine.ts";
+import { withNetwork, withoutNetwork } from "../../engine/networks/change-networks.ts";
+import { NetworkStore, type NetworkView } from "../../engine/networks/network-store.ts";
+import { mayTouch } from "./api-call.ts";
 import type {
   Attachment,
   ClientStreams,
@@ -47,6 +56,7 @@ import type {
   RegistryAuth,
   StatsSample,
 } from "./daemon-model.ts";
+import { ServedVolumes } from "./served-volumes.ts";
 
 export interface ServedEngineOptions {
   readonly daemon: Daemon;
@@ -59,12 +69,16 @@ export interface ServedEngineOptions {
 export class ServedEngine implements Partial<DaemonEngine> {
   readonly #daemon: Daemon;
   readonly #images: ImageEngine;
+  readonly #networks: NetworkStore;
+  readonly #volumes: ServedVolumes;
   readonly #options: ServedEngineOptions;
 
   constructor(options: ServedEngineOptions) {
     this.#options = options;
     this.#daemon = options.daemon;
     this.#images = options.images;
+    this.#networks = new NetworkStore(options.dataRoot);
+    this.#volumes = new ServedVolumes(options.dataRoot, options.daemon.events);
   }
 
   async list(caller: Caller): Promise<readonly ContainerView[]> {
@@ -117,19 +131,23 @@ export class ServedEngine implements Partial<DaemonEngine> {
   }
 
   pause(id: string): Promise<void> {
-    return this.#daemon.get(id).pause();
+    return pauseContainer(this.#daemon.get(id));
   }
 
   unpause(id: string): Promise<void> {
-    return this.#daemon.get(id).unpause();
+    return unpauseContainer(this.#daemon.get(id));
   }
 
   async rename(id: string, _caller: Caller, name: string): Promise<void> {
     this.#daemon.get(id).rename(name);
   }
 
-  remove(id: string, _caller: Caller, { force }: { readonly force: boolean }): Promise<void> {
-    return this.#daemon.get(id).remove({ force });
+  remove(
+    id: string,
+    _caller: Caller,
+    options: { readonly force: boolean; readonly volumes: boolean },
+  ): Promise<void> {
+    return this.#daemon.get(id).remove(options);
   }
 
   resize(id: string, _caller: Caller, size: TerminalSize): Promise<void> {
@@ -151,7 +169,7 @@ export class ServedEngine implements Partial<DaemonEngine> {
   }
 
   async update(id: string, _caller: Caller, update: ContainerUpdate): Promise<readonly string[]> {
-    await this.#daemon.get(id).update(update);
+    await updateContainer(this.#daemon.get(id), update);
     return [];
   }
 
@@ -187,16 +205,16 @@ export class ServedEngine implements Partial<DaemonEngine> {
     return this.#images.find(reference);
   }
 
-  async pullImage(reference: string, _caller: Caller, options: TransferOptions): Promise<void> {
-    const { digest, isNew, name } = await this.#images.pull(reference, transfer(options));
+  async pullImage(reference: string, caller: Caller, options: TransferOptions): Promise<void> {
+    const { digest, isNew, name } = await this.#images.pull(reference, transfer(options, caller));
     options.onProgress({ status: `Digest: ${digest}` });
     const what = isNew ? "Downloaded newer image for" : "Image is up to date for";
     options.onProgress({ status: `Status: ${what} ${familiar(name)}` });
     this.#tellImage("pull", name);
   }
 
-  async pushImage(reference: string, _caller: Caller, options: TransferOptions): Promise<void> {
-    const { digest, size } = await this.#images.push(reference, transfer(options));
+  async pushImage(reference: string, caller: Caller, options: TransferOptions): Promise<void> {
+    const { digest, size } = await this.#images.push(reference, transfer(options, caller));
     options.onProgress({ status: `digest: ${digest} size: ${size}` });
     this.#tellImage("push", reference);
   }
@@ -250,7 +268,7 @@ export class ServedEngine implements Partial<DaemonEngine> {
     const found = this.#daemon.get(container);
     const { name, author, changes: lines, comment } = options;
     const pauses = options.pause && found.record.state.status === "running";
-    if (pauses) await found.pause();
+    if (pauses) await pauseContainer(found);
     try {
       const id = await this.#images.commit(await layerTar(found), {
         base: found.record.image.manifestDigest,
@@ -263,7 +281,7 @@ export class ServedEngine implements Partial<DaemonEngine> {
       found.tell("commit", { imageID: id, comment });
       return id;
     } finally {
-      if (pauses) await found.unpause().catch(() => {});
+      if (pauses) await unpauseContainer(found).catch(() => {});
     }
   }
 
@@ -315,8 +333,67 @@ export class ServedEngine implements Partial<DaemonEngine> {
     return writeArchive(this.#daemon.get(id), options);
   }
 
+  volumes(): ServedVolumes {
+    return this.#volumes;
+  }
+
+  async listNetworks(caller: Caller): Promise<readonly NetworkView[]> {
+    return this.#networks.views(caller.uid);
+  }
+
+  async findNetwork(reference: string, caller: Caller): Promise<NetworkView> {
+    return this.#networks.view(reference, caller.uid);
+  }
+
+  async createNetwork(
+    options: Parameters<DaemonEngine["createNetwork"]>[0],
+    caller: Caller,
+  ): Promise<string> {
+    const network = await this.#networks.create({ ...options, owner: caller.uid });
+    this.#tellNetwork("create", network);
+    return network.id;
+  }
+
+  async removeNetwork(id: string): Promise<void> {
+    this.#tellNetwork("destroy", await this.#networks.remove(id));
+  }
+
+  async connectNetwork(
+    id: string,
+    caller: Caller,
+    { container, aliases }: { readonly container: string; readonly aliases: readonly string[] },
+  ): Promise<void> {
+    const network = this.#networks.view(id, caller.uid);
+    const found = this.#daemon.get(container);
+    await reconfigureContainer(found, (config) => withNetwork(config, network.name, aliases));
+    this.#tellNetwork("connect", network, container);
+  }
+
+  async disconnectNetwork(id: string, caller: Caller, container: string): Promise<void> {
+    const network = this.#networks.view(id, caller.uid);
+    const found = this.#daemon.get(container);
+    await reconfigureContainer(found, (config) =>
+      withoutNetwork(config, [network.name, network.id]),
+    );
+    this.#tellNetwork("disconnect", network, container);
+  }
+
   events(options: Parameters<DaemonEngine["events"]>[0]): AsyncIterable<DaemonEvent> {
     return this.#daemon.events.events(options);
+  }
+
+  #tellNetwork(
+    action: string,
+    { id, name, owner }: Pick<NetworkView, "id" | "name" | "owner">,
+    container?: string,
+  ): void {
+    this.#daemon.events.emit({
+      type: "network",
+      action,
+      id,
+      attributes: { name, type: "bridge", ...(container === undefined ? {} : { container }) },
+      ...(owner === undefined ? {} : { owner }),
+    });
   }
 
   #tellImage(action: string, id: string): void {
@@ -337,8 +414,11 @@ function committedSection(config: DaemonContainerConfig) {
   };
 }
 
-function transfer({ auth, ...options }: TransferOptions) {
-  return { ...options, ...(auth === undefined ? {} : { credentials: credentialsOf(auth) }) };
+/** The daemon's own credentials are for its own user; Docker's clients that have none send empty ones. */
+function transfer({ auth = {}, ...options }: TransferOptions, caller: Caller) {
+  const isEmpty = auth.username === undefined && auth.identityToken === undefined;
+  if (!isEmpty) return { ...options, credentials: credentialsOf(auth) };
+  return { ...options, ...(mayTouch(caller, undefined) ? {} : { credentials: "none" as const }) };
 }
 
 function credentialsOf({ username = "", password = "", identityToken }: RegistryAuth) {

@@ -85,9 +85,10 @@ export class TestDaemonEngine implements Calls {
   }
 
   async find(reference: string): Promise<ContainerView> {
-    const found = [...this.kept.values()].find(
-      ({ view }) => view.name === reference || view.id.startsWith(reference),
-    );
+    const kept = [...this.kept.values()];
+    const found =
+      kept.find(({ view }) => view.name === reference) ??
+      kept.find(({ view }) => view.id.startsWith(reference));
     if (found === undefined) {
       throw engineError("NO_SUCH_CONTAINER", `no such container: ${reference}`);
     }

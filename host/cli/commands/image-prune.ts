@@ -4,14 +4,15 @@ import { Filters, hasLabel } from "../../api/docker/filters.ts";
 import { openImages } from "../../api/engine-api.ts";
 import type { Command } from "../command.ts";
 import { cliError } from "../errors.ts";
+import { filterFlagOf } from "../parse/common-flags.ts";
 import { booleanFlag, parseFlags } from "../parse/flag-set.ts";
-import { filterFlag, filtersJson, helpFlag } from "../parse/image-flags.ts";
+import { filtersJson, helpFlag } from "../parse/image-flags.ts";
 import { humanSize } from "../render/size.ts";
 import { confirm } from "../terminal/confirm.ts";
 
 const flags = {
   ...helpFlag,
-  ...filterFlag,
+  ...filterFlagOf('Provide filter values (e.g. "label=<key>=<value>")'),
   all: booleanFlag({ short: "a", help: "Remove all unused images, not just dangling ones" }),
   force: booleanFlag({ short: "f", help: "Do not prompt for confirmation" }),
 } as const;

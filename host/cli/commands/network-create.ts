@@ -30,7 +30,7 @@ const flags = {
 } as const;
 
 export const networkCreate: Command = {
-  usage: "network create [OPTIONS] NETWORK",
+  usage: "create [OPTIONS] NETWORK",
   summary: "Create a network",
   flags,
   run: async (words, context) => {

@@ -9,7 +9,7 @@ import { renderError } from "../render/error.ts";
 const flags = { help: booleanFlag({ help: "Print usage" }) } as const;
 
 export const networkInspect: Command = {
-  usage: "network inspect NETWORK [NETWORK...]",
+  usage: "inspect NETWORK [NETWORK...]",
   summary: "Display detailed information on one or more networks",
   flags,
   run: async (words, context) => {

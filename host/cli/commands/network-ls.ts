@@ -21,7 +21,7 @@ const TABLE = "table {{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}";
 const TITLES = { ID: "NETWORK ID", Name: "NAME", Driver: "DRIVER", Scope: "SCOPE" } as const;
 
 export const networkLs: Command = {
-  usage: "network ls [OPTIONS]",
+  usage: "ls [OPTIONS]",
   summary: "List networks",
   flags,
   run: async (words, context) => {

@@ -11,7 +11,7 @@ const flags = {
 } as const;
 
 export const networkPrune: Command = {
-  usage: "network prune [OPTIONS]",
+  usage: "prune [OPTIONS]",
   summary: "Remove all unused networks",
   flags,
   run: async (words, context) => {

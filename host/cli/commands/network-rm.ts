@@ -12,7 +12,7 @@ const flags = {
 } as const;
 
 export const networkRm: Command = {
-  usage: "network rm NETWORK [NETWORK...]",
+  usage: "rm NETWORK [NETWORK...]",
   summary: "Remove one or more networks",
   flags,
   run: async (words, context) => {

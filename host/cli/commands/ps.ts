@@ -1,24 +1,33 @@
 /** dvm ps: the containers, as Docker's table. */
 
-import type { ContainerRecord } from "../../api/engine-api.ts";
 import type { Command } from "../command.ts";
-import { cliError } from "../errors.ts";
-import { booleanFlag, parseFlags } from "../parse/flag-set.ts";
-import { humanDuration } from "../render/age.ts";
-import { renderTable } from "../render/table.ts";
+import { checkCount, filterFlagOf, helpFlag, rowsFormatFlag } from "../parse/common-flags.ts";
+import { booleanFlag, parseFlags, valueFlag } from "../parse/flag-set.ts";
+import { filterValues } from "../parse/image-flags.ts";
+import { parseInteger } from "../parse/integer.ts";
+import { CONTAINER_TABLE, CONTAINER_TITLES, containerRow } from "../render/container-row.ts";
+import { renderRows } from "../render/rows.ts";
 
 const flags = {
+  ...helpFlag,
+  ...rowsFormatFlag,
+  ...filterFlagOf("Filter output based on conditions provided", "f"),
   all: booleanFlag({ short: "a", help: "Show all containers (default shows just running)" }),
-  help: booleanFlag({ help: "Print usage" }),
+  last: valueFlag({
+    short: "n",
+    placeholder: "int",
+    help: "Show n last created containers (includes all states)",
+    parse: parseInteger,
+    defaultText: "-1",
+  }),
+  latest: booleanFlag({
+    short: "l",
+    help: "Show the latest created container (includes all states)",
+  }),
   "no-trunc": booleanFlag({ help: "Don't truncate output" }),
   quiet: booleanFlag({ short: "q", help: "Only display container IDs" }),
+  size: booleanFlag({ short: "s", help: "Display total file sizes" }),
 } as const;
-
-/** Longest command in the table, in characters. */
-const MAX_COMMAND = 20;
-/** What is shown without --all: containers that have a process. */
-const SHOWN: ReadonlySet<string> = new Set(["running", "paused", "restarting"]);
-const HEADERS = ["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"];
 
 export const ps: Command = {
   usage: "ps [OPTIONS]",
@@ -26,57 +35,27 @@ export const ps: Command = {
   flags,
   run: async (words, context) => {
     const { values, args } = parseFlags(flags, words);
-    if (args.length > 0) throw cliError("ARGUMENTS", "'dvm ps' accepts no arguments");
-    await using engine = await context.openEngine(() => {});
-    const shown = engine.list().filter(({ state }) => values.all || SHOWN.has(state.status));
-    const id = (record: ContainerRecord) =>
-      values["no-trunc"] ? record.id : record.id.slice(0, 12);
-    const text = values.quiet
-      ? shown.map((record) => `${id(record)}\n`).join("")
-      : renderTable(
-          HEADERS,
-          shown.map((record) => [
-            id(record),
-            record.config.image,
-            commandText(record, values["no-trunc"]),
-            `${humanDuration(Date.now() - Date.parse(record.created))} ago`,
-            statusText(record),
-            "",
-            record.name,
-          ]),
-        );
-    context.stdout.write(text);
+    checkCount(args, "ps", {});
+    const { format, size } = values;
+    const limit = values.latest ? 1 : Math.max(values.last ?? 0, 0);
+    using daemon = await context.openDaemon();
+    const found = await daemon.list(
+      {
+        all: values.all,
+        // a template that shows sizes asks for them
+        size: size || (format ?? "").includes(".Size"),
+        ...(limit > 0 ? { limit } : {}),
+      },
+      filterValues(values.filter),
+    );
+    const whole = values["no-trunc"];
+    const rows = found.map((summary) => containerRow(summary, { whole, now: Date.now() }));
+    const table = size ? `${CONTAINER_TABLE}\t{{.Size}}` : CONTAINER_TABLE;
+    context.stdout.write(
+      values.quiet && format === undefined
+        ? rows.map(({ ID }) => `${ID}\n`).join("")
+        : renderRows(rows, { format, table, titles: CONTAINER_TITLES }),
+    );
     return 0;
   },
 };
-
-function commandText({ config, image }: ContainerRecord, whole: boolean): string {
-  const entrypoint = config.entrypoint ?? image.run.entrypoint ?? [];
-  const own = config.entrypoint === undefined ? (image.run.cmd ?? []) : [];
-  const command = config.command.length > 0 ? config.command : own;
-  const text = [...entrypoint, ...command].join(" ").replace(/[^\x20-\x7e]/g, "?");
-  return whole || text.length <= MAX_COMMAND ? `"${text}"` : `"${text.slice(0, MAX_COMMAND - 1)}…"`;
-}
-
-function statusText({ state }: ContainerRecord): string {
-  const since = (time: string | undefined) =>
-    time === undefined ? "" : humanDuration(Date.now() - Date.parse(time));
-  const ago = (words: string, time: string | undefined) =>
-    time === undefined ? words : `${words} ${since(time)} ago`;
-  switch (state.status) {
-    case "created":
-      return "Created";
-    case "running":
-      return `Up ${since(state.startedAt)}`;
-    case "paused":
-      return `Up ${since(state.startedAt)} (Paused)`;
-    case "restarting":
-      return ago(`Restarting (${state.exitCode ?? 0})`, state.finishedAt);
-    case "removing":
-      return "Removal In Progress";
-    case "dead":
-      return "Dead";
-    case "exited":
-      return ago(`Exited (${state.exitCode ?? 0})`, state.finishedAt);
-  }
-}

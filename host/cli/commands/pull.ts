@@ -12,7 +12,7 @@ const flags = {
   ...helpFlag,
   ...insecureFlag,
   ...platformFlag,
-  "all-tags": booleanFlag({ short: "a", help: "Download all tagged images (not supported)" }),
+  "all-tags": booleanFlag({ short: "a", help: "Download all tagged images in the repository" }),
   quiet: booleanFlag({ short: "q", help: "Suppress verbose output" }),
 } as const;
 
@@ -25,26 +25,22 @@ export const pull: Command = {
     const [name] = args;
     if (name === undefined || args.length > 1)
       throw cliError("ARGUMENTS", "'dvm pull' requires 1 argument");
-    if (values["all-tags"]) {
-      throw cliError("UNSUPPORTED", "--all-tags is not supported", {
-        hint: "pull each tag by its name",
-      });
-    }
+    const all = values["all-tags"];
+    if (all && /[:@][^/]*$/.test(name))
+      throw cliError("ARGUMENTS", "tag can't be used with --all-tags/-a");
     const images = await openImages(context);
     const { onProgress } = transferRenderer(context.stderr, values.quiet);
-    const pulled = await interruptible((signal) =>
-      images.pull(name, {
-        platform: values.platform,
-        insecure: values["insecure-registry"],
-        onProgress,
-        signal,
-      }),
-    );
-    const status = pulled.isNew ? "Downloaded newer image" : "Image is up to date";
-    if (!values.quiet) {
-      context.stdout.write(`Digest: ${pulled.digest}\nStatus: ${status} for ${name}\n`);
+    const { platform, "insecure-registry": insecure } = values;
+    const pulled = await interruptible(async (signal) => {
+      const request = { platform, insecure, onProgress, signal };
+      return all ? images.pullAll(name, request) : [await images.pull(name, request)];
+    });
+    for (const { name: full, digest, isNew } of pulled) {
+      const status = isNew ? "Downloaded newer image" : "Image is up to date";
+      if (!values.quiet)
+        context.stdout.write(`Digest: ${digest}\nStatus: ${status} for ${all ? full : name}\n`);
+      context.stdout.write(`${full}\n`);
     }
-    context.stdout.write(`${pulled.name}\n`);
     return 0;
   },
 };

@@ -13,7 +13,7 @@ const flags = {
   ...insecureFlag,
   "all-tags": booleanFlag({
     short: "a",
-    help: "Push all tags of an image to the repository (not supported)",
+    help: "Push all tags of an image to the repository",
   }),
   quiet: booleanFlag({ short: "q", help: "Suppress verbose output" }),
 } as const;
@@ -27,19 +27,22 @@ export const push: Command = {
     const [name] = args;
     if (name === undefined || args.length > 1)
       throw cliError("ARGUMENTS", "'dvm push' requires 1 argument");
-    if (values["all-tags"]) {
-      throw cliError("UNSUPPORTED", "--all-tags is not supported", {
-        hint: "push each tag by its name",
-      });
-    }
+    const all = values["all-tags"];
+    if (all && /[:@][^/]*$/.test(name))
+      throw cliError("ARGUMENTS", "tag can't be used with --all-tags/-a");
     const images = await openImages(context);
     const { onProgress } = transferRenderer(context.stderr, values.quiet);
     const insecure = values["insecure-registry"];
-    const { digest, size } = await interruptible((signal) =>
-      images.push(name, { insecure, onProgress, signal }),
-    );
-    const tag = /:([\w.-]+)$/.exec(name)?.[1] ?? "latest";
-    context.stdout.write(values.quiet ? `${name}\n` : `${tag}: digest: ${digest} size: ${size}\n`);
+    const pushed = await interruptible(async (signal) => {
+      const request = { insecure, onProgress, signal };
+      if (all) return images.pushAll(name, request);
+      const tag = /:([\w.-]+)$/.exec(name)?.[1] ?? "latest";
+      return [{ tag, ...(await images.push(name, request)) }];
+    });
+    if (values.quiet) context.stdout.write(`${name}\n`);
+    else
+      for (const { tag, digest, size } of pushed)
+        context.stdout.write(`${tag}: digest: ${digest} size: ${size}\n`);
     return 0;
   },
 };

@@ -1,16 +1,18 @@
 /** dvm rm: remove containers. */
 
 import type { Command } from "../command.ts";
+import { forEach } from "../each.ts";
 import { cliError } from "../errors.ts";
+import { checkCount, helpFlag } from "../parse/common-flags.ts";
 import { booleanFlag, parseFlags } from "../parse/flag-set.ts";
-import { renderError } from "../render/error.ts";
 
 const flags = {
+  ...helpFlag,
   force: booleanFlag({
     short: "f",
     help: "Force the removal of a running container (uses SIGKILL)",
   }),
-  help: booleanFlag({ help: "Print usage" }),
+  link: booleanFlag({ short: "l", help: "Remove the specified link" }),
   volumes: booleanFlag({
     short: "v",
     help: "Remove anonymous volumes associated with the container",
@@ -23,23 +25,28 @@ export const rm: Command = {
   flags,
   run: async (words, context) => {
     const { values, args } = parseFlags(flags, words);
-    if (args.length === 0) {
-      throw cliError("ARGUMENTS", "'dvm rm' requires at least 1 argument");
+    checkCount(args, "rm", { least: 1, most: Number.POSITIVE_INFINITY });
+    if (values.link) {
+      throw cliError(
+        "UNSUPPORTED",
+        "--link is not supported: there are no links between containers",
+      );
     }
-    await using engine = await context.openEngine(() => {});
-    let exitCode = 0;
-    for (const reference of args) {
-      try {
-        await engine.remove(reference, { force: values.force });
-        context.stdout.write(`${reference}\n`);
-      } catch (error) {
-        // with --force a container that is not there is as good as removed
-        const isGone =
-          error instanceof Error && "code" in error && error.code === "NO_SUCH_CONTAINER";
-        context.stderr.write(renderError(error, { name: "rm" }));
-        if (!(values.force && isGone)) exitCode = 1;
-      }
-    }
-    return exitCode;
+    using daemon = await context.openDaemon();
+    return await forEach({
+      context,
+      name: "rm",
+      references: args,
+      act: async (reference) => {
+        await daemon.remove(reference, { force: values.force, v: values.volumes });
+        return reference;
+      },
+      // with --force a container that is not there is as good as removed
+      forgives: (error) =>
+        values.force &&
+        error instanceof Error &&
+        "code" in error &&
+        error.code === "NO_SUCH_CONTAINER",
+    });
   },
 };

@@ -1,26 +1,35 @@
-/** dvm run: create a container, attach to it, start it, wait for its end. */
+/** dvm run: create a container, attach to it, start it, wait for its end; or only start it. */
 
-import { rmSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
-import type { AttachedStreams, ContainerConfig, EngineApi } from "../../api/engine-api.ts";
+import { RemoteEngine } from "../../api/client/remote-engine.ts";
+import type { AttachedStreams } from "../../api/engine-api.ts";
+import type { DaemonContainerConfig } from "../../api/server/daemon-model.ts";
 import { DvmError } from "../../errors.ts";
 import { printableText } from "../../printable-text.ts";
 import type { CliContext, Command } from "../command.ts";
+import { withAbsoluteImage } from "../create-container.ts";
+import { daemonConfig, daemonFlags } from "../daemon-flags.ts";
 import { cliError } from "../errors.ts";
-import { fileError } from "../parse/file-error.ts";
-import { parseFlags } from "../parse/flag-set.ts";
+import { type Cidfile, reserveCidfile } from "../parse/cidfile.ts";
+import { detachKeysFlag } from "../parse/common-flags.ts";
+import { type FlagValues, parseFlags } from "../parse/flag-set.ts";
 import { progressRenderer } from "../render/progress.ts";
 import { runConfig } from "../run-config.ts";
-import { allRunFlags, type RunValues, runFlags, unsupportedNames } from "../run-flags.ts";
+import { allRunFlags, runFlags, unsupportedHint, unsupportedNames } from "../run-flags.ts";
 import { ContainerSession } from "../terminal/container-session.ts";
+
+const flags = { ...runFlags, ...daemonFlags, ...detachKeysFlag } as const;
+/** Those that Docker knows too, to be refused by name. */
+const known = { ...allRunFlags, ...flags } as const;
+type Values = FlagValues<typeof flags>;
 
 export const run: Command = {
   usage: "run [OPTIONS] IMAGE [COMMAND] [ARG...]",
   summary: "Create and run a new container from an image",
-  flags: runFlags,
+  flags,
   run: async (words, context) => {
     const { values, config } = parseRun(words, context);
-    const streams = attachedStreams(values, context);
+    const streams = values.detach ? {} : attachedStreams(values, context);
     using cidfile = reserveCidfile(values.cidfile);
     const progress = progressRenderer({
       stderr: context.stderr,
@@ -33,9 +42,18 @@ export const run: Command = {
       proxySignals: values["sig-proxy"],
       terminal: values.tty && streams.stdin !== undefined,
     });
-    await using engine = await context.openEngine((event) => session.onEvent(event));
+    const daemon = await context.openDaemon();
+    await using engine = new RemoteEngine(
+      daemon,
+      (event) => session.onEvent(event),
+      context.openDaemon,
+    );
     session.engine = engine;
-    const exitCode = await runContainer({ engine, config, streams, session, cidfile, context });
+    const options = { engine, config, session, cidfile, context };
+    const { detach, "detach-keys": detachKeys } = values;
+    const exitCode = detach
+      ? await startContainer(options)
+      : await runContainer({ ...options, streams, detachKeys });
     progress.clear();
     return exitCode;
   },
@@ -45,32 +63,53 @@ export const run: Command = {
 const KILLED = 128 + constants.signals.SIGKILL;
 
 interface RunOptions {
-  readonly engine: EngineApi;
-  readonly config: ContainerConfig;
-  readonly streams: AttachedStreams;
+  readonly engine: RemoteEngine;
+  readonly config: DaemonContainerConfig;
   readonly session: ContainerSession;
   readonly cidfile: Cidfile;
   readonly context: CliContext;
 }
 
+/** A container in the background: its id is all that is said. */
+async function startContainer(options: RunOptions): Promise<number> {
+  const { engine, config, session, cidfile, context } = options;
+  const { signal } = session;
+  try {
+    const { id } = await engine.create({ ...config, stdinOnce: false }, { signal });
+    cidfile.write(id);
+    // whoever is told that it does not start can look at it
+    context.stdout.write(`${id}\n`);
+    await engine.start(id, { signal });
+    return 0;
+  } catch (error) {
+    throw signal.aborted && signal.reason instanceof DvmError ? signal.reason : error;
+  } finally {
+    session.ended();
+  }
+}
+
+interface AttachedRunOptions extends RunOptions {
+  readonly streams: AttachedStreams;
+  readonly detachKeys: string | undefined;
+}
+
 /** The life of the container as its client sees it. @returns the process's exit code */
-async function runContainer(options: RunOptions): Promise<number> {
+async function runContainer(options: AttachedRunOptions): Promise<number> {
   const { engine, config, streams, session, cidfile } = options;
   const { signal } = session;
   try {
-    const { id } = await engine.create(config, { signal });
+    // the process finds its terminal as large as it is here; a start tells later changes
+    const { size } = session;
+    const sized = config.terminal && size ? { ...config, terminalSize: size } : config;
+    const { id } = await engine.create(sized, { signal });
     cidfile.write(id);
     session.container = id;
-    engine.attach(id, streams);
+    engine.attach(id, streams, options.detachKeys);
     const ended = engine.wait(id);
-    try {
-      const { size } = session;
-      await engine.start(id, { signal, ...(size ? { terminal: size } : {}) });
-    } catch (error) {
-      // nothing ever ran in it, and its user has turned away
-      if (signal.aborted && !config.autoRemove) await engine.remove(id, { force: true });
-      throw error;
-    }
+    // told by the start
+    ended.catch(() => {});
+    const { size: now } = session;
+    await engine.start(id, { signal, ...(now ? { terminal: now } : {}) });
     session.running();
     const exit = await ended;
     session.ended();
@@ -92,30 +131,29 @@ async function runContainer(options: RunOptions): Promise<number> {
 function parseRun(
   words: readonly string[],
   context: CliContext,
-): { readonly values: RunValues; readonly config: ContainerConfig } {
-  const { values, given, args } = parseFlags(allRunFlags, words, { interspersed: false });
+): { readonly values: Values; readonly config: DaemonContainerConfig } {
+  const { values, given, args } = parseFlags(known, words, { interspersed: false });
   const [image, ...command] = args;
   if (image === undefined) throw cliError("ARGUMENTS", "'dvm run' requires at least 1 argument");
   for (const name of given) {
-    if (!unsupportedNames.has(name)) continue;
+    if (!unsupportedNames.has(name) || Object.hasOwn(flags, name)) continue;
     throw cliError("UNSUPPORTED", `--${name} is not supported yet`, {
-      hint: "dvm run --help lists what is",
+      hint: unsupportedHint(name),
     });
   }
   if (values.detach && values.attach.length > 0) {
     throw cliError("ARGUMENTS", "conflicting options: cannot specify both --attach and --detach");
   }
-  if (values.detach) {
-    throw cliError("UNSUPPORTED", "--detach needs dvmd, which is not there yet", {
-      hint: "leave out -d, and put dvm itself in the background with &",
-    });
-  }
   const { environment } = context;
-  return { values, config: runConfig({ values, image, command, environment }) };
+  const config = {
+    ...runConfig({ values, image, command, environment }),
+    ...daemonConfig(values),
+  };
+  return { values, config: withAbsoluteImage(config) };
 }
 
 /** What of the client's own streams the container gets: all of them, its input only with -i, or what -a names. */
-function attachedStreams(values: RunValues, context: CliContext): AttachedStreams {
+function attachedStreams(values: Values, context: CliContext): AttachedStreams {
   const chosen = new Set(values.attach);
   const all = chosen.size === 0;
   const wantsInput = values.interactive && (all || chosen.has("stdin"));
@@ -126,33 +164,5 @@ function attachedStreams(values: RunValues, context: CliContext): AttachedStream
     ...(wantsInput ? { stdin: context.stdin } : {}),
     ...(all || chosen.has("stdout") ? { stdout: context.stdout } : {}),
     ...(all || chosen.has("stderr") ? { stderr: context.stderr } : {}),
-  };
-}
-
-interface Cidfile extends Disposable {
-  readonly write: (id: string) => void;
-}
-
-/** --cidfile: the file must not be there before, and is not there after when no container was made. */
-function reserveCidfile(path: string | undefined): Cidfile {
-  if (path === undefined) return { write: () => {}, [Symbol.dispose]: () => {} };
-  let written = false;
-  try {
-    writeFileSync(path, "", { flag: "wx", mode: 0o644 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw fileError(path, error);
-    throw cliError(
-      "CONFLICT",
-      `container ID file found, make sure the other container isn't running or delete ${path}`,
-    );
-  }
-  return {
-    write: (id) => {
-      writeFileSync(path, id);
-      written = true;
-    },
-    [Symbol.dispose]() {
-      if (!written) rmSync(path, { force: true });
-    },
   };
 }

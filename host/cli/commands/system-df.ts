@@ -1,6 +1,14 @@
-/** dvm system df: what images and containers take on disk. */
+/** dvm system df: what images, containers and volumes take on disk. */
 
 import { familiarName } from "../../api/docker/image-json.ts";
+import {
+  type Infer,
+  integer,
+  list,
+  object,
+  readBySchema,
+  string,
+} from "../../api/docker/schema.ts";
 import { type ImageUsage, type ImageView, openImages } from "../../api/engine-api.ts";
 import type { Command } from "../command.ts";
 import { cliError } from "../errors.ts";
@@ -42,23 +50,53 @@ export const systemDf: Command = {
       context.stdout.write(details(usage, await images.list()));
       return 0;
     }
-    await using engine = await context.openEngine(() => {});
-    const containers = engine.list();
-    const running = containers.filter(({ state }) => state.status === "running").length;
-    const rows = [
-      imagesRow(usage),
-      {
-        Type: "Containers",
-        TotalCount: containers.length,
-        Active: running,
-        Size: "N/A",
-        Reclaimable: "N/A",
-      },
-    ];
+    using daemon = await context.openDaemon();
+    const answer = readBySchema(usageAnswer, await daemon.diskUsage());
+    const rows = [imagesRow(usage), containersRow(answer.Containers), volumesRow(answer.Volumes)];
     context.stdout.write(renderRows(rows, { format: values.format, table: TABLE, titles: TITLES }));
     return 0;
   },
 };
+
+const usageAnswer = object({
+  Containers: list(object({ State: string, SizeRw: integer })),
+  Volumes: list(object({ UsageData: object({ Size: integer, RefCount: integer }) })),
+});
+
+interface Used {
+  readonly isActive: boolean;
+  /** in `bytes` */
+  readonly size: number;
+}
+
+function containersRow(all: Infer<typeof usageAnswer>["Containers"]) {
+  const isActive = (state: string) => ["running", "paused", "restarting"].includes(state);
+  return usedRow(
+    "Containers",
+    all.map(({ State, SizeRw }) => ({ isActive: isActive(State), size: SizeRw })),
+  );
+}
+
+function volumesRow(all: Infer<typeof usageAnswer>["Volumes"]) {
+  return usedRow(
+    "Local Volumes",
+    all.map(({ UsageData: { Size, RefCount } }) => ({ isActive: RefCount > 0, size: Size })),
+  );
+}
+
+function usedRow(type: string, all: readonly Used[]) {
+  const sum = (some: readonly Used[]) => some.reduce((total, { size }) => total + size, 0);
+  const whole = sum(all);
+  const free = sum(all.filter(({ isActive }) => !isActive));
+  const share = whole === 0 ? 0 : Math.floor((free / whole) * 100);
+  return {
+    Type: type,
+    TotalCount: all.length,
+    Active: all.filter(({ isActive }) => isActive).length,
+    Size: humanSize(whole),
+    Reclaimable: `${humanSize(free)} (${share}%)`,
+  };
+}
 
 /** What a removal of the images without containers would free: layers that no other image has. */
 function imagesRow({ layers, images }: ImageUsage) {

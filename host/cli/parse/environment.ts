@@ -1,8 +1,9 @@
-/** Environment variables: --env NAME[=VALUE] and --env-file, as docker/cli opts has them. */
+/** Environment variables: --env NAME[=VALUE] and --env-file, as docker/cli opts has them; and --label-file, which is alike. */
 
 import { readFileSync } from "node:fs";
 import { cliError } from "../errors.ts";
 import { fileError } from "./file-error.ts";
+import { parseLabel } from "./key-values.ts";
 
 /** `NAME=VALUE` as it is, or `NAME` for a variable of dvm's own environment. @throws Error with Docker's words */
 export function parseEnvironmentVariable(text: string): string {
@@ -27,6 +28,15 @@ export function inheritValues(
 
 /** Reads a file of variables. @throws DvmError `FLAG_FILE` */
 export function readEnvironmentFile(path: string): string[] {
+  return readLines(path, "env file");
+}
+
+/** Reads a file of labels, `NAME=VALUE` or `NAME` a line. @throws DvmError `FLAG_FILE` */
+export function readLabelFile(path: string): (readonly [string, string])[] {
+  return readLines(path, "label file").map(parseLabel);
+}
+
+function readLines(path: string, what: string): string[] {
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);
@@ -36,7 +46,7 @@ export function readEnvironmentFile(path: string): string[] {
   try {
     return parseEnvironmentFile(bytes);
   } catch (error) {
-    throw cliError("FLAG_FILE", `invalid env file (${path}): ${(error as Error).message}`);
+    throw cliError("FLAG_FILE", `invalid ${what} (${path}): ${(error as Error).message}`);
   }
 }
 

@@ -8,6 +8,7 @@ import {
   parseEnvironmentFile,
   parseEnvironmentVariable,
   readEnvironmentFile,
+  readLabelFile,
 } from "./environment.ts";
 import { parseLabel, parseStorageOption, parseSysctl } from "./key-values.ts";
 import { parseDnsSearch, parseDnsServer, parseExtraHost } from "./network-names.ts";
@@ -82,7 +83,7 @@ describe("the environment", () => {
     ]);
   });
 
-  it("is refused from a file in Docker's words", () => {
+  it("is refused from a file in Docker's words; a file of labels is alike", () => {
     const folder = mkdtempSync(join(tmpdir(), "dvm-env-"));
     const path = join(folder, "env");
     const refuses = (content: string | Uint8Array, message: string) => {
@@ -93,6 +94,11 @@ describe("the environment", () => {
       refuses("A B=1\n", `invalid env file (${path}): variable 'A B' contains whitespaces`);
       refuses("=1\n", `invalid env file (${path}): no variable name on line '=1'`);
       refuses(Uint8Array.of(0xff), `invalid env file (${path}): invalid utf8 bytes`);
+      writeFileSync(path, "# labels\na=b=c\nalone\n");
+      assert.deepEqual(readLabelFile(path), [
+        ["a", "b=c"],
+        ["alone", ""],
+      ]);
       assert.throws(() => readEnvironmentFile(join(folder, "none")), {
         message: `open ${folder}/none: no such file or directory`,
       });

@@ -29,7 +29,7 @@ export const filterFlag = {
 } as const;
 
 /** `KEY=VALUE`. @throws Error for another form */
-function parseFilter(text: string): readonly [string, string] {
+export function parseFilter(text: string): readonly [string, string] {
   const equals = text.indexOf("=");
   if (equals <= 0) throw new Error("invalid filter: it must be of the form KEY=VALUE");
   return [text.slice(0, equals).trim().toLowerCase(), text.slice(equals + 1).trim()];
@@ -37,9 +37,15 @@ function parseFilter(text: string): readonly [string, string] {
 
 /** The filters as the Engine API takes them. */
 export function filtersJson(filters: readonly (readonly [string, string])[]): string {
-  if (filters.length === 0) return "";
+  return filters.length === 0 ? "" : JSON.stringify(filterValues(filters));
+}
+
+/** The values of each key. */
+export function filterValues(
+  filters: readonly (readonly [string, string])[],
+): Readonly<Record<string, readonly string[]>> {
   const grouped = Map.groupBy(filters, ([key]) => key);
-  return JSON.stringify(
-    Object.fromEntries([...grouped].map(([key, pairs]) => [key, pairs.map(([, value]) => value)])),
+  return Object.fromEntries(
+    [...grouped].map(([key, pairs]) => [key, pairs.map(([, value]) => value)]),
   );
 }

@@ -34,6 +34,13 @@ export function parseStorageOption(text: string): readonly [string, string] {
   return [key, value];
 }
 
+/** KEY=VALUE, or KEY for an empty value. @throws Error */
+export function parseKeyValue(text: string): readonly [string, string] {
+  const [key, value = ""] = split(text);
+  if (key === "") throw new Error(`'${text}' has no name`);
+  return [key, value];
+}
+
 function split(text: string): readonly [string, string | undefined] {
   const equals = text.indexOf("=");
   return equals < 0 ? [text, undefined] : [text.slice(0, equals), text.slice(equals + 1)];

@@ -9,8 +9,10 @@ const LEAST_TEXT = 24;
 /** Help of one command, for a terminal of `width` columns. */
 export function renderCommandHelp(command: Command, width = 80): string {
   const options = renderFlags(command.flags, width);
+  const indent = " ".repeat("Usage:  ".length);
   return [
     usageLine(command),
+    ...(command.alsoUsage ?? []).map((usage) => `${indent}dvm ${usage}`),
     "",
     command.summary,
     ...(options === "" ? [] : ["", "Options:", options]),
@@ -22,29 +24,51 @@ export function usageLine(command: Pick<Command, "usage">): string {
   return `Usage:  dvm ${command.usage}`;
 }
 
+/** A command as the main help lists it. */
+export interface HelpRow {
+  readonly summary: string;
+  readonly common?: boolean;
+  readonly group?: boolean;
+}
+
 /** Help of dvm itself. */
 export function renderMainHelp(
-  commands: Readonly<Record<string, { readonly summary: string }>>,
+  commands: Readonly<Record<string, HelpRow>>,
   flags: FlagTable,
   width = 80,
 ): string {
-  const longest = Math.max(...Object.keys(commands).map((name) => name.length));
+  const entries = Object.entries(commands);
+  const rest = entries.filter(([, row]) => row.common !== true && row.group !== true);
+  const longest = Math.max(...entries.map(([name]) => name.length));
+  const list = (title: string, rows: readonly (readonly [string, HelpRow])[]) => [
+    `${title}:`,
+    ...rows.map(([name, { summary }]) => `  ${name.padEnd(longest)}  ${summary}`),
+    "",
+  ];
   return [
     "Usage:  dvm [OPTIONS] COMMAND",
     "",
     "Docker's model, one microVM per container",
     "",
-    "Commands:",
-    ...Object.entries(commands).map(
-      ([name, { summary }]) => `  ${name.padEnd(longest)}   ${summary}`,
+    ...list(
+      "Common Commands",
+      entries.filter(([, row]) => row.common === true),
     ),
-    "",
-    "Options:",
+    ...list(
+      "Management Commands",
+      entries.filter(([, row]) => row.group === true).toSorted(byName),
+    ),
+    ...list("Commands", rest.toSorted(byName)),
+    "Global Options:",
     renderFlags(flags, width),
     "",
     "Run 'dvm COMMAND --help' for more information on a command.",
     "",
   ].join("\n");
+}
+
+function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : 1;
 }
 
 /** Help of a family of commands. */

@@ -39,7 +39,7 @@ export function progressRenderer({ stderr, verbose, quiet }: ProgressOptions): P
       return;
     }
     stderr.write(
-      `\r\u001b[K${printableText(text).slice(0, Math.max((stderr.columns ?? 80) - 1, 1))}`,
+      `\r\u001b[K${printableText(text).slice(0, Math.max((stderr.columns || 80) - 1, 1))}`,
     );
     shown = true;
   };

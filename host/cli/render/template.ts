@@ -1,100 +1,155 @@
-/**
- * The part of Go's templates (text/template) that `--format` is used with: `{{.Field.Sub}}`, `{{json .Field}}`,
- * `{{index .Field KEY}}`, `{{len .Field}}`, `{{upper .Field}}`, `{{lower .Field}}`, and text around them.
- */
+/** Go's templates (text/template) as `--format` is used with them: values, pipelines, functions, `if`, `range`, `with`. */
 
-import { cliError } from "../errors.ts";
+import { isTrue, show, templateFunctions } from "./template-functions.ts";
+import { type Node, type Operand, type Pipeline, parseSyntax, refused } from "./template-syntax.ts";
 
 export type Template = (value: unknown) => string;
 
-type Piece = string | ((root: unknown) => string);
+/** What a field that is not there has; absent: there is none, and that is an error. */
+type Missing = (name: string) => unknown;
 
-/** @throws DvmError `USAGE` for what is beyond that part */
+interface Scope {
+  readonly dot: unknown;
+  readonly variables: ReadonlyMap<string, unknown>;
+  readonly missing: Missing;
+}
+
+/** @throws DvmError `USAGE` for what is beyond the part of the language that is known */
 export function parseTemplate(text: string): Template {
-  const pieces = [...splitActions(text)];
-  return (root) =>
-    pieces.map((piece) => (typeof piece === "string" ? piece : piece(root))).join("");
+  const nodes = parseSyntax(unescaped(text));
+  return (value) => render(nodes, scopeOf(value, noSuchField));
 }
 
-/** The names of the fields that a `table` template shows, in order, for its headers. */
+/** The headers of a `table` template: what it makes of the fields' titles. */
 export function templateHeaders(text: string, titles: Readonly<Record<string, string>>): string {
-  return parseTemplateText(text).replaceAll(/\{\{[^}]*?\.(\w+)[^}]*\}\}/g, (_, name: string) =>
-    Object.hasOwn(titles, name) ? (titles[name] ?? "") : name.toUpperCase(),
-  );
+  const nodes = parseSyntax(unescaped(text));
+  return render(nodes, scopeOf(titles, titleOf));
 }
 
-function* splitActions(text: string): Generator<Piece> {
-  const source = parseTemplateText(text);
-  let at = 0;
-  for (const found of source.matchAll(/\{\{(.*?)\}\}/gs)) {
-    yield source.slice(at, found.index);
-    yield parseAction((found[1] ?? "").trim());
-    at = found.index + found[0].length;
-  }
-  const rest = source.slice(at);
-  if (rest.includes("{{")) throw unsupported(text);
-  yield rest;
+/** A method such as `.Label "com.example.name"` has the argument's last part. */
+function titleOf(name: string): unknown {
+  if (name !== "Label") return name.toUpperCase();
+  return (label: string) => label.slice(label.lastIndexOf(".") + 1).replace(/[-_]/g, " ");
+}
+
+function scopeOf(value: unknown, missing: Missing): Scope {
+  return { dot: value, variables: new Map([["$", value]]), missing };
 }
 
 /** Docker takes `\t` and `\n` for what they mean in Go. */
-function parseTemplateText(text: string): string {
+function unescaped(text: string): string {
   return text.replaceAll("\\t", "\t").replaceAll("\\n", "\n");
 }
 
-function parseAction(action: string): (root: unknown) => string {
-  const words = action.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? [];
-  const [first = "", ...rest] = words;
-  const path = words.length === 1 ? first : (rest[0] ?? "");
-  if (!/^\.(?:\w+(?:\.\w+)*)?$/.test(path)) throw unsupported(action);
-  const field = (root: unknown): unknown => lookUp(root, path);
-  if (words.length === 1) return (root) => show(field(root));
-  if (first === "index") return (root) => show(rest.slice(1).reduce(item, field(root)));
-  if (rest.length !== 1) throw unsupported(action);
-  switch (first) {
-    case "json":
-      return (root) => JSON.stringify(field(root)) ?? "null";
-    case "upper":
-      return (root) => show(field(root)).toUpperCase();
-    case "lower":
-      return (root) => show(field(root)).toLowerCase();
-    case "len":
-      return (root) => String(lengthOf(field(root)));
-    default:
-      throw unsupported(action);
-  }
+function noSuchField(name: string): never {
+  throw refused(`there is no field .${name}`);
 }
 
-function lookUp(root: unknown, path: string): unknown {
-  let value = root;
-  for (const name of path.split(".").filter((part) => part !== "")) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, name))
-      throw cliError("USAGE", `template: there is no field ${path}`);
-    value = (value as Readonly<Record<string, unknown>>)[name];
+function render(nodes: readonly Node[], outer: Scope): string {
+  let scope = outer;
+  let text = "";
+  for (const node of nodes) {
+    if (node.kind === "text") text += node.text;
+    else if (node.kind === "value") {
+      const value = evaluate(node.pipeline, scope);
+      const [name] = node.pipeline.variables;
+      if (name === undefined) text += show(value);
+      else scope = { ...scope, variables: new Map([...scope.variables, [name, value]]) };
+    } else text += renderBlock(node, scope);
+  }
+  return text;
+}
+
+function renderBlock(node: Exclude<Node, { kind: "text" | "value" }>, scope: Scope): string {
+  const value = evaluate(node.pipeline, scope);
+  if (!isTrue(value)) return render(node.otherwise, scope);
+  const { variables } = node.pipeline;
+  if (node.kind !== "range") {
+    const named = withVariables(scope, variables.length === 0 ? [] : [[variables[0], value]]);
+    return render(node.body, node.kind === "with" ? { ...named, dot: value } : named);
+  }
+  return entriesOf(value)
+    .map(([key, each]) => {
+      const [first, second] = variables;
+      const bound: [string | undefined, unknown][] =
+        second === undefined
+          ? [[first, each]]
+          : [
+              [first, key],
+              [second, each],
+            ];
+      return render(node.body, { ...withVariables(scope, bound), dot: each });
+    })
+    .join("");
+}
+
+function withVariables(
+  scope: Scope,
+  bound: readonly (readonly [string | undefined, unknown])[],
+): Scope {
+  const variables = new Map(scope.variables);
+  for (const [name, value] of bound) if (name !== undefined) variables.set(name, value);
+  return { ...scope, variables };
+}
+
+/** A list's items by number, a map's by key, in order (Go sorts them). */
+function entriesOf(value: unknown): readonly (readonly [unknown, unknown])[] {
+  if (Array.isArray(value)) return [...value.entries()];
+  if (typeof value !== "object" || value === null) throw refused(`range over ${show(value)}`);
+  return Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function evaluate({ commands }: Pipeline, scope: Scope): unknown {
+  let value: unknown;
+  for (const [index, operands] of commands.entries()) {
+    value = runCommand(operands, index === 0 ? [] : [value], scope);
   }
   return value;
 }
 
-function item(value: unknown, key: string): unknown {
-  const name = key.startsWith('"') ? String(JSON.parse(key)) : key;
-  if (typeof value !== "object" || value === null || !Object.hasOwn(value, name))
-    throw cliError("USAGE", `template: there is no item ${key}`);
-  return (value as Readonly<Record<string, unknown>>)[name];
+function runCommand(
+  [first, ...rest]: readonly Operand[],
+  piped: readonly unknown[],
+  scope: Scope,
+): unknown {
+  if (first === undefined) throw refused("missing value");
+  const values = [...rest.map((operand) => operandValue(operand, scope)), ...piped];
+  if (first.kind === "function") return functionNamed(first.name)(...values);
+  const value = operandValue(first, scope);
+  // methods are written as fields
+  if (typeof value === "function") return value(...values);
+  if (values.length > 0) throw refused("a value is no function");
+  return value;
 }
 
-function lengthOf(value: unknown): number {
-  if (typeof value === "string") return Buffer.byteLength(value);
-  return typeof value === "object" && value !== null ? Object.keys(value).length : 0;
+function functionNamed(name: string) {
+  const found = templateFunctions.get(name);
+  if (found === undefined) throw refused(`function ${JSON.stringify(name)} is not known`);
+  return found;
 }
 
-/** Go's way of printing values. */
-function show(value: unknown): string {
-  if (value === null || value === undefined) return "<no value>";
-  if (Array.isArray(value)) return `[${value.map(show).join(" ")}]`;
-  if (typeof value !== "object") return String(value);
-  const pairs = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return `map[${pairs.map(([name, each]) => `${name}:${show(each)}`).join(" ")}]`;
+function operandValue(operand: Operand, scope: Scope): unknown {
+  switch (operand.kind) {
+    case "literal":
+      return operand.value;
+    case "variable":
+      if (!scope.variables.has(operand.name)) throw refused(`undefined variable ${operand.name}`);
+      return scope.variables.get(operand.name);
+    case "pipeline":
+      return evaluate(operand.pipeline, scope);
+    case "function":
+      return functionNamed(operand.name)();
+    case "path": {
+      const { base, fields } = operand;
+      const start = base === undefined ? scope.dot : operandValue(base, scope);
+      return fields.reduce((value, name) => field(value, name, scope.missing), start);
+    }
+  }
 }
 
-function unsupported(text: string): Error {
-  return cliError("USAGE", `template: not supported: ${text}`);
+function field(value: unknown, name: string, missing: Missing): unknown {
+  if (typeof value === "object" && value !== null && Object.hasOwn(value, name)) {
+    return (value as Readonly<Record<string, unknown>>)[name];
+  }
+  return missing(name);
 }

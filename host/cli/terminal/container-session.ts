@@ -2,7 +2,8 @@
 
 import { constants } from "node:os";
 import { getSystemErrorMessage } from "node:util";
-import type { EngineApi, EngineEvent } from "../../api/engine-api.ts";
+import type { RemoteEngine } from "../../api/client/remote-engine.ts";
+import type { EngineEvent } from "../../api/engine-api.ts";
 import { DvmError } from "../../errors.ts";
 import type { CliContext } from "../command.ts";
 import type { ProgressRenderer } from "../render/progress.ts";
@@ -29,7 +30,7 @@ const OUTPUT_FAILED = 125;
 
 export class ContainerSession implements Disposable {
   /** Set once the engine is open. */
-  engine: EngineApi | undefined;
+  engine: RemoteEngine | undefined;
   /** Set once the container has an id. */
   container = "";
   /** exit code when the client ended the container by force */
@@ -39,6 +40,8 @@ export class ContainerSession implements Disposable {
   readonly #watch: SignalWatch;
   readonly #undo = new DisposableStack();
   #raw: Disposable | undefined;
+  #isRunning = false;
+  #outputError: NodeJS.ErrnoException | undefined;
 
   constructor(options: ContainerSessionOptions) {
     this.#options = options;
@@ -51,6 +54,18 @@ export class ContainerSession implements Disposable {
         giveUp: (exitCode) => this.#giveUp(exitCode),
       }),
     );
+    this.#watchOutput();
+  }
+
+  /** A process may have written, and its reader have gone, before it is known here that it runs. */
+  #watchOutput(): void {
+    const { stdout } = this.#options.context;
+    const onError = (error: NodeJS.ErrnoException) => {
+      this.#outputError ??= error;
+      if (this.#isRunning) this.#outputLost(error);
+    };
+    stdout.on("error", onError);
+    this.#undo.defer(() => stdout.off("error", onError));
   }
 
   /** Aborted when the user interrupts the start. */
@@ -78,10 +93,8 @@ export class ContainerSession implements Disposable {
     const { proxySignals: proxy, terminal: onTerminal } = this.#options;
     this.#watch.containerRuns({ proxy, onTerminal });
     const { stdout } = this.#options.context;
-    const lost = (error?: NodeJS.ErrnoException) => this.#outputLost(error);
-    stdout.on("error", lost);
-    this.#undo.defer(() => stdout.off("error", lost));
-    if (stdout.destroyed) lost(stdout.errored ?? undefined);
+    this.#isRunning = true;
+    if (this.#outputError !== undefined) this.#outputLost(this.#outputError);
     if (!this.#options.terminal && this.size === undefined) return;
     const resize = () => this.#resize();
     stdout.on("resize", resize);
@@ -127,10 +140,10 @@ export class ContainerSession implements Disposable {
    * Nobody reads the container's output any more. Docker's client dies of SIGPIPE then and its daemon carries on;
    * here the container is the client's own, and ends with it.
    */
-  #outputLost(error: NodeJS.ErrnoException | undefined): void {
+  #outputLost(error: NodeJS.ErrnoException): void {
     if (this.givenUp !== undefined) return;
     this.givenUp = 128 + constants.signals.SIGPIPE;
-    const { code, errno } = error ?? {};
+    const { code, errno } = error;
     if (code !== undefined && code !== "EPIPE" && errno !== undefined) {
       this.givenUp = OUTPUT_FAILED;
       this.#leaveRawMode();
@@ -148,10 +161,9 @@ export class ContainerSession implements Disposable {
     this.engine?.destroy(this.container).catch(() => {});
   }
 
-  /** Ends this process now; its machines first. */
+  /** Ends this process now. What was asked of the daemon it does all the same. */
   #end(exitCode: number): void {
     this.#leaveRawMode();
-    this.engine?.abandon();
     process.exit(exitCode);
   }
 }

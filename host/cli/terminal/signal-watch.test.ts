@@ -36,6 +36,14 @@ describe("signals to dvm", () => {
     assert.deepEqual(seen, ["forward 10", "forward 15", "forward 2", "give up 143"]);
   });
 
+  it("that came while it was on its way reach it, unless they asked for an end", () => {
+    const seen = watched((raise, watch) => {
+      for (const name of ["SIGALRM", "SIGUSR1"] as const) raise(name);
+      watch.containerRuns(PROXY);
+    });
+    assert.deepEqual(seen, ["forward 14", "forward 10"]);
+  });
+
   it("end the container without --sig-proxy", () => {
     const seen = watched((raise, watch) => {
       watch.containerRuns({ ...PROXY, proxy: false });

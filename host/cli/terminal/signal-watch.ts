@@ -47,6 +47,8 @@ export function watchSignals(actions: SignalActions): SignalWatch {
   let mode: "dvm" | "proxy" | "no-proxy" = "dvm";
   let endings = 0;
   let hangupEnds = false;
+  /** those that came while the process was on its way */
+  const early: number[] = [];
   const receive = (name: NodeJS.Signals) => {
     const number = constants.signals[name];
     const exitCode = 128 + number;
@@ -59,16 +61,19 @@ export function watchSignals(actions: SignalActions): SignalWatch {
     } else if (ends && mode === "no-proxy") actions.giveUp(exitCode);
     else if (ends && endings === 1) actions.interrupt(exitCode);
     else if (ends) actions.force(exitCode);
+    else if (mode === "dvm") early.push(number);
   };
   for (const name of FORWARDED) process.on(name, receive);
   return {
     containerRuns: ({ proxy, onTerminal }) => {
       mode = proxy ? "proxy" : "no-proxy";
       hangupEnds = onTerminal;
+      for (const number of early.splice(0)) if (proxy) actions.forward(number);
     },
     containerEnded: () => {
       mode = "dvm";
       endings = 0;
+      early.length = 0;
     },
     [Symbol.dispose]() {
       for (const name of FORWARDED) process.off(name, receive);

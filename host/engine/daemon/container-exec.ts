@@ -6,6 +6,9 @@ import type { StartExecOptions } from "./execs.ts";
 import type { ManagedContainer } from "./managed-container.ts";
 import type { ExecConfig, ExecView } from "./model.ts";
 
+/** Of a command in an event, in characters. */
+const MAX_SHOWN = 4096;
+
 /** @returns its id @throws DvmError `WRONG_STATE` unless the container runs and is not paused */
 export function createExec(container: ManagedContainer, config: ExecConfig): string {
   if (container.record.state.status === "paused") {
@@ -15,7 +18,7 @@ export function createExec(container: ManagedContainer, config: ExecConfig): str
     );
   }
   const id = container.run.execs.create(config);
-  container.tell(`exec_create: ${config.command.join(" ")}`, { execID: id });
+  container.tell(`exec_create: ${shown(config.command)}`, { execID: id });
   return id;
 }
 
@@ -35,9 +38,14 @@ export async function startExec(
   const { execs } = container.run;
   const { command } = execView(container, id).config;
   const attachment = await execs.start(id, options);
-  container.tell(`exec_start: ${command.join(" ")}`, { execID: id });
+  container.tell(`exec_start: ${shown(command)}`, { execID: id });
   void execs.ended(id).then(({ exitCode }) => {
     container.tell("exec_die", { execID: id, exitCode: `${exitCode}` });
   });
   return attachment;
+}
+
+/** The command in an event; events are kept after what they tell of. */
+function shown(command: readonly string[]): string {
+  return command.join(" ").slice(0, MAX_SHOWN);
 }

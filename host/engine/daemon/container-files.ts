@@ -2,7 +2,7 @@
 
 import { PassThrough, type Readable } from "node:stream";
 import type { FileTask } from "#protocol";
-import { decompress } from "../../image/layer/compression.ts";
+import { decompressToKeep } from "../../image/layer/compression.ts";
 import { engineError } from "../errors.ts";
 import { broken, startFileTask, takeAll, takeLine } from "./file-task.ts";
 import type { ManagedContainer } from "./managed-container.ts";
@@ -91,7 +91,8 @@ export async function writeArchive(
   const { output, ended } = await startFileTask(guest.agent, {
     container: container.id,
     task: { kind: "write", path: absolute(path), noOverwriteDirNonDir },
-    input: decompress(tar),
+    // what is under way to the guest is kept until the guest has it
+    input: decompressToKeep(tar),
     signal,
   });
   output.resume();

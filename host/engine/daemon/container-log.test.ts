@@ -3,6 +3,8 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import fc from "fast-check";
+import { formattedNanoseconds } from "./clock.ts";
 import { ContainerLog, logRotation } from "./container-log.ts";
 import type { LogRequest } from "./model.ts";
 import { readLog } from "./read-log.ts";
@@ -54,6 +56,37 @@ describe("a container's log", () => {
     assert.deepEqual(entry, { log: "one\n", stream: "stdout" });
     assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/);
     assert.equal(JSON.parse(second).log, "two\n");
+  });
+
+  it("gives back any text as it was written, in entries of at most 16 KiB", async () => {
+    const plain = fc.string({ maxLength: 30 });
+    const odd = fc.string({ unit: "binary", maxLength: 10 });
+    const long = fc.integer({ min: 16_000, max: 40_000 }).map((length) => "x".repeat(length));
+    const line = fc.oneof({ weight: 6, arbitrary: plain }, odd, long);
+    await fc.assert(
+      fc.asyncProperty(fc.array(line, { maxLength: 20 }), async (lines) => {
+        using at = folder();
+        const log = open(at.path);
+        log.begin();
+        const text = lines.join("\n").toWellFormed();
+        log.append("stdout", Buffer.from(text));
+        log.finish("stdout");
+        log.close();
+        const entries = await read(at.path);
+        const pieces = entries.map((entry) => entry.slice("stdout:".length));
+        assert.equal(pieces.join(""), text);
+        assert.ok(pieces.every((piece) => Buffer.byteLength(piece) <= 16 * 1024));
+        assert.ok(pieces.every((piece) => !piece.slice(0, -1).includes("\n")));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("gives each entry a later time than the one before", () => {
+    const [next, after] = [formattedNanoseconds(3), formattedNanoseconds(1)];
+    const times = [next(), next(), next(), after()];
+    assert.deepEqual(times, times.toSorted());
+    assert.equal(new Set(times).size, 4);
   });
 
   it("gives no credit for a line that is not over, and writes it when the stream ends", async () => {

@@ -20,7 +20,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { formatNanoseconds, nowNanoseconds } from "./clock.ts";
+import { formattedNanoseconds } from "./clock.ts";
 import type { LogConfig } from "./model.ts";
 
 export type OutputName = "stdout" | "stderr";
@@ -231,15 +231,55 @@ export function logRotation(options: Readonly<Record<string, string>>): {
 }
 
 function logLines(stream: OutputName, bytes: Uint8Array): string {
+  const entries = isPlain(bytes) ? plainLines(bytes) : jsonPieces(bytes);
+  const time = formattedNanoseconds(entries.length);
+  const middle = `,"stream":"${stream}","time":"`;
   let text = "";
+  for (const entry of entries) text += `{"log":${entry}${middle}${time()}"}\n`;
+  return text;
+}
+
+/** Printable ASCII and line feeds alone: most output, which then costs no JSON encoder. */
+const PLAIN = /^[\n\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+
+function isPlain(bytes: Uint8Array): boolean {
+  return !hasLongLine(bytes) && PLAIN.test(latin1(bytes));
+}
+
+/** Whether a line takes more than one entry. */
+function hasLongLine(bytes: Uint8Array): boolean {
+  let start = 0;
+  while (bytes.length - start > MAX_PIECE) {
+    const feed = bytes.lastIndexOf(LINE_FEED, start + MAX_PIECE - 1);
+    if (feed < start) return true;
+    start = feed + 1;
+  }
+  return false;
+}
+
+/** As JSON texts; each line is short enough for one entry. */
+function plainLines(bytes: Uint8Array): string[] {
+  const lines = latin1(bytes).split("\n");
+  const rest = lines.pop() ?? "";
+  const entries = lines.map((line) => `"${line}\\n"`);
+  if (rest !== "") entries.push(`"${rest}"`);
+  return entries;
+}
+
+function jsonPieces(bytes: Uint8Array): string[] {
+  const entries: string[] = [];
   for (let start = 0; start < bytes.length; ) {
     const feed = bytes.indexOf(LINE_FEED, start);
     const end = Math.min(feed < 0 ? bytes.length : feed + 1, cutAt(bytes, start));
     const log = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("utf8");
-    text += `${JSON.stringify({ log, stream, time: formatNanoseconds(nowNanoseconds()) })}\n`;
+    entries.push(JSON.stringify(log));
     start = end;
   }
-  return text;
+  return entries;
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 }
 
 /** Where a piece from `start` ends at the latest: not within a character of UTF-8. */

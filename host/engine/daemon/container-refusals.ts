@@ -22,3 +22,11 @@ export function stillRuns({ name, state: { status } }: ContainerRecord): Error {
     `cannot remove container "${name}": container is ${status}: ${advice} the container before removing or force remove`,
   );
 }
+
+export function cannotRewire(name: string): Error {
+  return engineError(
+    "NOT_SUPPORTED",
+    `container ${name} is running: a running machine gets no other network cards`,
+    { hint: "stop the container first, or name its networks when it is made" },
+  );
+}

@@ -1,20 +1,25 @@
 /** A machine with a container in it, from its boot, or its adoption, to its end. */
 
-import type { Stdio, TerminalSize } from "#protocol";
+import type { Request, Stdio, TerminalSize } from "#protocol";
 import { type AgentClient, connectAgent, type Reply } from "../../agent/agent-client.ts";
 import type { Machine } from "../../vmm/hypervisor.ts";
-import { bootMachine, explainLoss, type GuestDeadlines } from "../boot-machine.ts";
+import { explainLoss, type GuestDeadlines, openMachine } from "../boot-machine.ts";
 import type { ContainerRecord } from "../container-record.ts";
 import { containerHostname, containerSpec, guestResources } from "../container-spec.ts";
 import { withDeadline } from "../deadline.ts";
+import { diskLimits } from "../disk-limits.ts";
 import { type EventSink, inPhase } from "../engine-event.ts";
 import type { EngineParts, PreparedImage } from "../engine-parts.ts";
 import { engineError } from "../errors.ts";
+import { HostCgroup } from "../host-cgroup.ts";
 import type { ContainerExit } from "../live-container.ts";
 import { machineShape } from "../machine-shape.ts";
+import type { ContainerNetworks } from "../networks/container-networks.ts";
 import { adoptNetwork, NO_NETWORK, prepareNetwork } from "../networks/prepare-network.ts";
 import { processSpec } from "../process-spec.ts";
 import type { RunDirectory } from "../run-directory.ts";
+import { prepareVolumes } from "../volumes/container-volumes.ts";
+import { NO_MOUNTS } from "../volumes/prepared-mounts.ts";
 import type { ContainerLog } from "./container-log.ts";
 import { Execs } from "./execs.ts";
 import { FILE_TASK_PREFIX } from "./file-task.ts";
@@ -56,7 +61,10 @@ export class ContainerRun {
   readonly #undo = new AsyncDisposableStack();
   #machine: Machine | undefined;
   #agent: AgentClient | undefined;
+  /** settles when the agent is ready */
+  #ready: Promise<void> | undefined;
   #network = NO_NETWORK;
+  #mounts = NO_MOUNTS;
   #state: RunState;
   #killed = false;
   #bootedAt = 0;
@@ -112,6 +120,11 @@ export class ContainerRun {
     return this.#machine?.pid ?? 0;
   }
 
+  /** where it is connected */
+  get networks(): ContainerNetworks {
+    return this.#state.networks ?? { attachments: [], ports: [] };
+  }
+
   /** RFC 3339 */
   get startedAt(): string {
     return this.#state.startedAt ?? new Date().toISOString();
@@ -140,6 +153,7 @@ export class ContainerRun {
 
   async update(resources: DaemonContainerConfig["resources"]): Promise<void> {
     const limits = guestResources(resources);
+    new HostCgroup(this.#id).admit(this.pid, resources);
     await this.#ask({ type: "container.update", container: this.#id, resources: limits });
   }
 
@@ -201,12 +215,14 @@ export class ContainerRun {
   async #boot(options: StartRunOptions): Promise<void> {
     const { record, parts, onEvent, signal, runDirectory } = options;
     const { id: container, config } = record;
-    const { hypervisor } = await inPhase(onEvent, { container, phase: "accelerator" }, () =>
+    const { hypervisor, reason } = await inPhase(onEvent, { container, phase: "accelerator" }, () =>
       parts.openHypervisor(config.machine, options.dataRoot),
     );
     signal.throwIfAborted();
     const shape = machineShape(config.resources, hypervisor.accelerator);
     this.#vcpus = shape.vcpus;
+    const { name: backend, accelerator } = hypervisor;
+    onEvent({ type: "machine", container, backend, accelerator, reason, ...shape });
     this.#network = this.#undo.use(
       await inPhase(onEvent, { container, phase: "network" }, () =>
         prepareNetwork({
@@ -216,20 +232,26 @@ export class ContainerRun {
           names: [record.name, containerHostname(container, config)],
           dataRoot: options.dataRoot,
           runDirectory: runDirectory.path,
+          owner: record.owner,
         }),
       ),
     );
+    const cgroup = this.#undo.use(new HostCgroup(container));
+    this.#mounts = await prepareVolumes(record, options.dataRoot, runDirectory.path);
     const booted = this.#undo.use(
-      await bootMachine({
+      await openMachine({
         container,
         hypervisor,
         artifacts: parts.findArtifacts(),
         shape,
         extents: options.extents,
         writableDisk: options.writableDisk,
+        disposable: config.autoRemove,
         runDirectory: runDirectory.path,
         hostname: containerHostname(container, config),
         network: this.#network,
+        mounts: this.#mounts,
+        diskLimits: diskLimits(config.resources),
         deadlines: options.deadlines,
         detached: true,
         onEvent,
@@ -237,31 +259,43 @@ export class ContainerRun {
       }),
     );
     runDirectory.noteMachine(booted.machine.pid);
+    for (const lack of cgroup.admit(booted.machine.pid, config.resources)) {
+      this.#warn(`limits on the host: ${lack}`);
+    }
     this.#watch(booted.agent);
     this.#hold(booted.machine, booted.agent);
+    this.#ready = booted.ready;
   }
 
   async #startProcess({ signal, onOpened }: StartRunOptions): Promise<void> {
     const { record, deadlines, log, onEvent } = this.#options;
     const { id: container, config } = record;
     const agent = this.#live();
-    const ask = (what: string, request: Promise<Reply>) =>
-      withDeadline(request, { what, milliseconds: deadlines.container, signal });
+    const ask = (what: string, request: Request) => {
+      const reply = agent.request(request);
+      const done = withDeadline(reply, { what, milliseconds: deadlines.container, signal });
+      // without the step before none can be done: the first failure is the one to tell of
+      done.catch(() => {});
+      return done;
+    };
+    const spec = containerSpec(container, config, this.#network, this.#mounts);
+    // The agent takes requests in their order: the next one is there when one is done.
+    const creation = ask("making the container", { type: "container.create", container, spec });
     try {
-      const spec = containerSpec(container, config, this.#network);
-      await inPhase(onEvent, { container, phase: "container-create" }, () =>
-        ask("making the container", agent.request({ type: "container.create", container, spec })),
-      );
       log.begin();
       const { openStdin: stdin, terminal } = config;
       const stdio = this.process.open(agent, { stdin, stdout: true, stderr: !terminal });
       onOpened(this.process);
       // noted first: a daemon that dies now leaves a process that the next one finds
-      this.#save({ stdio, startedAt: new Date().toISOString() });
+      const { attachments, ports } = this.#network;
+      const networks = { attachments, ports };
+      this.#save({ stdio, startedAt: new Date().toISOString(), networks });
       const process = initSpec(record, stdio);
-      await inPhase(onEvent, { container, phase: "process-start" }, () =>
-        ask("starting the process", agent.request({ type: "container.start", container, process })),
-      );
+      const start = ask("starting the process", { type: "container.start", container, process });
+      await this.#ready;
+      this.#bootedAt = Date.now() - agent.hello.uptime / 1000;
+      await inPhase(onEvent, { container, phase: "container-create" }, () => creation);
+      await inPhase(onEvent, { container, phase: "process-start" }, () => start);
     } catch (error) {
       signal.throwIfAborted();
       throw this.#machine === undefined ? error : await explainLoss(this.#machine, error);
@@ -277,7 +311,8 @@ export class ContainerRun {
       throw engineError("MACHINE_LOST", "the virtual machine ended with the earlier dvmd");
     }
     this.#vcpus = machineShape(config.resources, hypervisor.accelerator).vcpus;
-    this.#undo.use(adoptNetwork(runDirectory.path));
+    this.#undo.use(await adoptNetwork(runDirectory.path));
+    this.#undo.use(new HostCgroup(id));
     const machine = this.#undo.use(
       await withDeadline(hypervisor.adopt({ id, runDirectory: runDirectory.path }), {
         what: "finding the virtual machine again",
@@ -297,6 +332,7 @@ export class ContainerRun {
       { what: "the guest agent's hello", milliseconds: deadlines.hello },
     );
     this.#hold(machine, agent);
+    this.#bootedAt = Date.now() - agent.hello.uptime / 1000;
     this.#undo.defer(() => agent.close());
     if (stdio === undefined) return false;
     const { exit } = this.#state;
@@ -324,7 +360,6 @@ export class ContainerRun {
   #hold(machine: Machine, agent: AgentClient): void {
     this.#machine = machine;
     this.#agent = agent;
-    this.#bootedAt = Date.now() - agent.hello.uptime / 1000;
     void machine.exit.then(() => this.#lost(undefined));
   }
 

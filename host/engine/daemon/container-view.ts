@@ -24,6 +24,7 @@ export function containerView(
       ...(removing ? { status: "removing" as const } : {}),
     },
     execs: run?.execs.ids() ?? [],
+    ...(run ? { networks: run.networks } : {}),
     ...(logPath === undefined ? {} : { logPath }),
   };
 }

@@ -11,9 +11,14 @@ import { createContainer } from "../create-container.ts";
 import type { EventSink } from "../engine-event.ts";
 import type { EngineParts } from "../engine-parts.ts";
 import { engineError } from "../errors.ts";
+import { checkPortRights } from "../networks/check-port-rights.ts";
+import { checkNetwork } from "../networks/prepare-network.ts";
+import { sweepNetworks } from "../networks/sweep-networks.ts";
 import { type EnginePaths, makePrivateFolder } from "../paths.ts";
 import { isOwned } from "../run-directory.ts";
 import { validateConfig } from "../validate-config.ts";
+import { releaseVolumes, settleVolumes } from "../volumes/container-volumes.ts";
+import { BootGate } from "./boot-gate.ts";
 import { EventBus } from "./event-bus.ts";
 import { ManagedContainer } from "./managed-container.ts";
 import type { ManagedParts } from "./managed-parts.ts";
@@ -47,6 +52,7 @@ export class Daemon implements AsyncDisposable {
       parts,
       store: this.#store,
       deadlines,
+      gate: new BootGate(),
       onEvent,
       onAction: (record, action, attributes) => this.#tell(record, action, attributes),
       onRemoved: (id) => this.#containers.delete(id),
@@ -63,6 +69,10 @@ export class Daemon implements AsyncDisposable {
     daemon.#readStore();
     const recovered = [...daemon.#containers.values()].map((container) => container.recover());
     await Promise.all(recovered);
+    // of machines that are no more
+    await sweepNetworks().catch((error: Error) =>
+      daemon.#onEvent({ type: "warning", text: `sweeping networks: ${error.message}` }),
+    );
     return daemon;
   }
 
@@ -78,7 +88,10 @@ export class Daemon implements AsyncDisposable {
   find(reference: string, caller: Caller): ManagedContainer {
     const visible = this.list(caller);
     const name = reference.replace(/^\//, "");
-    const exact = visible.find(({ id, record }) => id === reference || record.name === name);
+    const named = visible.filter(({ record }) => record.name === name);
+    // root sees what others have called the same as something of its own
+    const own = named.find(({ record }) => (record.owner ?? process.getuid?.()) === caller.uid);
+    const exact = visible.find(({ id }) => id === reference) ?? own ?? named[0];
     if (exact !== undefined) return exact;
     const matches = reference === "" ? [] : visible.filter(({ id }) => id.startsWith(reference));
     const [only] = matches;
@@ -122,10 +135,12 @@ export class Daemon implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<ManagedContainer> {
     validateConfig(config);
+    checkNetwork(config);
+    checkPortRights(config.networking?.ports ?? [], caller.uid);
     const { paths, parts } = this.#options;
     const id = makeContainerId();
     await using undo = new AsyncDisposableStack();
-    const name = this.#store.reserve(id, config.name);
+    const name = this.#store.reserve(id, config.name, caller.uid);
     undo.defer(() => this.#store.remove(id));
     const image = await createContainer({
       id,
@@ -134,11 +149,22 @@ export class Daemon implements AsyncDisposable {
       dataRoot: paths.dataRoot,
       writableDisk: `${this.#store.folder(id)}/writable.img`,
       keep: true,
+      isForeign: caller.uid !== 0 && caller.uid !== process.getuid?.(),
       onEvent: this.#onEvent,
       signal,
     });
     undo.defer(() => parts.releaseImage(id, paths.dataRoot));
     try {
+      const { dataRoot } = paths;
+      const volumes = await settleVolumes({
+        container: id,
+        config,
+        imageVolumes: image.run.volumes,
+        dataRoot,
+        containers: this.#store,
+        owner: caller.uid,
+      });
+      undo.defer(() => releaseVolumes({ container: id, dataRoot, removeAnonymous: true }));
       const container = new ManagedContainer(
         {
           version: RECORD_VERSION,
@@ -149,6 +175,7 @@ export class Daemon implements AsyncDisposable {
           image: { name: image.name, manifestDigest: image.manifestDigest, run: image.run },
           state: { status: "created", oomKilled: false },
           owner: caller.uid,
+          ...volumes,
         },
         this.#parts,
       );

@@ -14,6 +14,8 @@ import type { ExecState } from "./run-state.ts";
 
 /** Ended execs that are remembered for whoever asks how they ended. */
 const KEPT_ENDED = 64;
+/** Those that nobody has started; each keeps its whole configuration in our memory. */
+const MAX_CREATED = 256;
 
 interface Exec {
   state: ExecState;
@@ -39,7 +41,12 @@ export class Execs {
     this.#options = options;
   }
 
+  /** @throws DvmError `WRONG_STATE` when too many were made and not started */
   create(config: ExecConfig): string {
+    const waiting = [...this.#execs.values()].filter(({ state }) => state.status === "created");
+    if (waiting.length >= MAX_CREATED) {
+      throw engineError("WRONG_STATE", `${MAX_CREATED} exec commands wait for their start already`);
+    }
     const id = randomBytes(32).toString("hex");
     this.#execs.set(id, {
       state: { id, config, stdio: {}, status: "created" },

@@ -9,6 +9,8 @@ import type { EventSink } from "../engine-event.ts";
 import type { EngineParts, PreparedImage } from "../engine-parts.ts";
 import { machineShape } from "../machine-shape.ts";
 import type { RunDirectory } from "../run-directory.ts";
+import { prepareVolumes } from "../volumes/container-volumes.ts";
+import { NO_MOUNTS } from "../volumes/prepared-mounts.ts";
 
 export interface FileGuest extends AsyncDisposable {
   readonly agent: AgentClient;
@@ -32,6 +34,13 @@ export async function bootFileGuest(options: FileGuestOptions): Promise<FileGues
   await using undo = new AsyncDisposableStack();
   undo.use(runDirectory);
   const { hypervisor } = await parts.openHypervisor(config.machine, options.dataRoot);
+  const mounts = await prepareVolumes(record, options.dataRoot, runDirectory.path).catch(
+    (error: Error) => {
+      const text = `its files are without its volumes: ${error.message}`;
+      options.onEvent({ type: "warning", container, text });
+      return NO_MOUNTS;
+    },
+  );
   const { agent, machine } = undo.use(
     await bootMachine({
       container,
@@ -42,13 +51,14 @@ export async function bootFileGuest(options: FileGuestOptions): Promise<FileGues
       writableDisk: options.writableDisk,
       runDirectory: runDirectory.path,
       hostname: containerHostname(container, config),
+      mounts,
       deadlines,
       onEvent: options.onEvent,
       signal: undefined,
     }),
   );
   runDirectory.noteMachine(machine.pid);
-  const spec = { ...containerSpec(container, config), resources: {}, mounts: [] };
+  const spec = { ...containerSpec(container, config), resources: {}, mounts: [...mounts.specs] };
   await withDeadline(agent.request({ type: "container.create", container, spec }), {
     what: "making the container",
     milliseconds: deadlines.container,

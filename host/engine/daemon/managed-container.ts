@@ -5,6 +5,7 @@ import type { ContainerRecord } from "../container-record.ts";
 import { engineError } from "../errors.ts";
 import type { ContainerExit } from "../live-container.ts";
 import { killMachine, RunDirectory, runDirectoryPath } from "../run-directory.ts";
+import { releaseVolumes } from "../volumes/container-volumes.ts";
 import { ContainerLog } from "./container-log.ts";
 import { beingRemoved, markedForRemoval, notRunning, stillRuns } from "./container-refusals.ts";
 import { ContainerRun } from "./container-run.ts";
@@ -18,12 +19,7 @@ import { HealthMonitor } from "./health-monitor.ts";
 import { KeptContainer } from "./kept-container.ts";
 import { clearRunDirectory, endElsewhere } from "./left-machine.ts";
 import type { ManagedParts } from "./managed-parts.ts";
-import type {
-  ContainerUpdate,
-  ContainerView,
-  DaemonContainerConfig,
-  StopOptions,
-} from "./model.ts";
+import type { ContainerView, DaemonContainerConfig, StopOptions } from "./model.ts";
 import { endedRun, isToRestart, isToStartWithDaemon } from "./restart-policy.ts";
 import { RestartTimer } from "./restart-timer.ts";
 import { readRunState } from "./run-state.ts";
@@ -35,7 +31,8 @@ const SIGKILL = 9;
 export class ManagedContainer {
   readonly id: string;
   readonly #parts: ManagedParts;
-  readonly #serial = new Serial();
+  /** in which order its life's changes happen */
+  readonly serial = new Serial();
   readonly #log: ContainerLog;
   readonly #waiters = new ExitWaiters();
   /** its output and input, and its log */
@@ -102,7 +99,7 @@ export class ManagedContainer {
 
   /** @returns false when it runs already */
   start(): Promise<boolean> {
-    return this.#serial.run(async () => {
+    return this.serial.run(async () => {
       this.#restart.reset();
       if (this.#run !== undefined) return false;
       this.#kept.update({ stoppedByUser: false, restartCount: 0 });
@@ -115,7 +112,7 @@ export class ManagedContainer {
   async stop(options: StopOptions): Promise<boolean> {
     const waited = this.#restart.isPending;
     await this.#giveUpRestart();
-    if (this.#starting !== undefined) await this.#serial.idle();
+    if (this.#starting !== undefined) await this.serial.idle();
     const run = this.#run;
     if (run === undefined) return waited;
     this.#kept.update({ stoppedByUser: true });
@@ -129,7 +126,7 @@ export class ManagedContainer {
 
   async restart(options: StopOptions): Promise<void> {
     await this.stop(options);
-    await this.#serial.run(async () => {
+    await this.serial.run(async () => {
       if (this.#run === undefined) await this.#start();
     });
     this.#kept.update({ stoppedByUser: false });
@@ -147,38 +144,29 @@ export class ManagedContainer {
     await over;
   }
 
-  pause(): Promise<void> {
-    return this.#serial.run(async () => {
-      await this.run.pause();
-      this.#kept.setState({ status: "paused" });
-      this.tell("pause");
-    });
-  }
-
-  unpause(): Promise<void> {
-    return this.#serial.run(async () => {
-      await this.run.unpause();
-      this.#kept.setState({ status: "running" });
-      this.tell("unpause");
-    });
-  }
-
   rename(name: string): void {
     const oldName = this.record.name;
-    this.#parts.store.rename(this.id, oldName, name);
+    this.#parts.store.rename(this.record, name);
     this.#kept.update({ name, config: { ...this.config, name } });
     this.tell("rename", { oldName: `/${oldName}` });
   }
 
   /** @throws DvmError `WRONG_STATE` for one that runs, unless forced */
-  async remove({ force }: { readonly force: boolean }): Promise<void> {
+  async remove({
+    force,
+    volumes = false,
+  }: {
+    readonly force: boolean;
+    /** whether its volumes without a name go too */
+    readonly volumes?: boolean;
+  }): Promise<void> {
     const runs = this.#run !== undefined || this.#starting !== undefined;
     if ((runs || this.#restart.isPending) && !force) throw stillRuns(this.record);
     if (this.#removing) throw beingRemoved(this.id);
     this.#removing = true;
     this.#starting?.abort(engineError("WRONG_STATE", `container ${this.id} was removed`));
     await this.#giveUpRestart();
-    if (this.#isServingFiles) await this.#serial.idle();
+    if (this.#isServingFiles) await this.serial.idle();
     const isOurs = this.#run !== undefined || this.#starting !== undefined;
     if (!isOurs) await endElsewhere(this.#parts.paths.runRoot, this.id);
     const run = this.#run;
@@ -187,7 +175,7 @@ export class ManagedContainer {
       await run.kill();
       await over;
     }
-    await this.#serial.run(() => this.#forget());
+    await this.serial.run(() => this.#forget(volumes));
   }
 
   async resize(size: TerminalSize): Promise<void> {
@@ -212,23 +200,12 @@ export class ManagedContainer {
     return this.#waiters.next(condition === "removed" ? "removed" : "exit", options);
   }
 
-  update(update: ContainerUpdate): Promise<void> {
-    return this.#serial.run(async () => {
-      const resources = { ...this.config.resources, ...update.resources };
-      await this.#run?.update(resources);
-      const { restartPolicy = this.config.restartPolicy } = update;
-      const config = { ...this.config, resources, ...(restartPolicy ? { restartPolicy } : {}) };
-      this.#kept.update({ config });
-      this.tell("update");
-    });
-  }
-
   /** A guest to work on the files, until it is disposed of: the container does not start or end meanwhile. */
   async openFiles(): Promise<FileGuest> {
-    if (this.#starting !== undefined) await this.#serial.idle();
+    if (this.#starting !== undefined) await this.serial.idle();
     const { promise, resolve, reject } = Promise.withResolvers<FileGuest>();
     const serve = () => this.#serveFiles(resolve);
-    this.#serial.run(serve).catch(reject);
+    this.serial.run(serve).catch(reject);
     return promise;
   }
 
@@ -236,7 +213,7 @@ export class ManagedContainer {
   async recover(): Promise<void> {
     const { runRoot } = this.#parts.paths;
     const state = readRunState(runDirectoryPath(runRoot, this.id));
-    await this.#serial.run(async () => {
+    await this.serial.run(async () => {
       if (state !== undefined) await this.#adopt(state);
       else clearRunDirectory(this.#parts.paths.runRoot, this.id);
       const { status } = this.record.state;
@@ -248,12 +225,13 @@ export class ManagedContainer {
     });
     if (this.#run !== undefined || this.#kept.isRemoved) return;
     if (this.config.autoRemove && this.record.state.status === "exited") {
-      await this.#serial.run(() => this.#forget());
+      await this.serial.run(() => this.#forget());
       return;
     }
     const { startedAt } = this.record.state;
     if (startedAt !== undefined && isToStartWithDaemon(endedRun(this.record))) {
-      await this.start().catch((error: Error) => this.#warn(`starting again: ${error.message}`));
+      // many may boot, and nobody waits for them
+      void this.start().catch((error: Error) => this.#warn(`starting again: ${error.message}`));
     }
   }
 
@@ -262,7 +240,7 @@ export class ManagedContainer {
     this.#closing = true;
     this.#restart.clear();
     this.#starting?.abort(engineError("WRONG_STATE", "dvmd is shutting down"));
-    await this.#serial.idle();
+    await this.serial.idle();
     this.#health?.stop();
     this.#run?.release();
     this.streams.detachAll();
@@ -274,18 +252,8 @@ export class ManagedContainer {
     const abort = new AbortController();
     this.#starting = abort;
     try {
-      clearRunDirectory(this.#parts.paths.runRoot, this.id);
-      const run = await ContainerRun.start({
-        ...this.#places(),
-        log: this.#log,
-        onOom: () => this.tell("oom"),
-        onOpened: (process) => {
-          this.#opened = process;
-          this.streams.started(process);
-        },
-        signal: abort.signal,
-      });
-      this.#runs(run);
+      const { signal } = abort;
+      this.#runs(await this.#parts.gate.run(() => this.#boot(signal), signal));
     } catch (error) {
       this.#startFailed(error);
       throw error;
@@ -295,14 +263,29 @@ export class ManagedContainer {
     }
   }
 
+  #boot(signal: AbortSignal): Promise<ContainerRun> {
+    clearRunDirectory(this.#parts.paths.runRoot, this.id);
+    return ContainerRun.start({
+      ...this.#places(),
+      log: this.#log,
+      onOom: () => this.tell("oom"),
+      onOpened: (process) => {
+        this.#opened = process;
+        this.streams.started(process);
+      },
+      signal,
+    });
+  }
+
   /** Settles when the guest that is handed out is done with, and gone unless the container runs. */
   async #serveFiles(onGuest: (guest: FileGuest) => void): Promise<void> {
     if (this.#run !== undefined) return onGuest(borrowedGuest(this.#run.agent));
     if (this.#kept.isRemoved) throw markedForRemoval(this.id);
     clearRunDirectory(this.#parts.paths.runRoot, this.id);
     this.#isServingFiles = true;
+    const { gate } = this.#parts;
     try {
-      await lendGuest(() => bootFileGuest(this.#places()), onGuest);
+      await lendGuest(() => gate.run(() => bootFileGuest(this.#places())), onGuest);
     } finally {
       this.#isServingFiles = false;
     }
@@ -336,7 +319,7 @@ export class ManagedContainer {
     );
     void run.process.ended.then((exit) => {
       if (this.#closing) return;
-      void this.#serial.run(() => this.#ended(run, exit));
+      void this.serial.run(() => this.#ended(run, exit));
     });
   }
 
@@ -382,7 +365,7 @@ export class ManagedContainer {
   #restartLater(): void {
     const { startedAt = "", finishedAt = "" } = this.record.state;
     this.#restart.set(Date.parse(finishedAt) - Date.parse(startedAt), () =>
-      this.#serial.run(() => this.#restartNow()),
+      this.serial.run(() => this.#restartNow()),
     );
   }
 
@@ -396,7 +379,7 @@ export class ManagedContainer {
   async #giveUpRestart(): Promise<void> {
     if (!this.#restart.isPending) return;
     this.#restart.clear();
-    await this.#serial.run(async () => {
+    await this.serial.run(async () => {
       if (this.#run === undefined) this.#kept.update({ stoppedByUser: true });
       if (this.record.state.status === "restarting") this.#kept.setState({ status: "exited" });
     });
@@ -430,10 +413,15 @@ export class ManagedContainer {
     }
   }
 
-  async #forget(): Promise<void> {
+  async #forget(withVolumes = false): Promise<void> {
     if (this.#kept.isRemoved) return;
     const { parts, paths } = this.#parts;
     this.#log.close();
+    await releaseVolumes({
+      container: this.id,
+      dataRoot: paths.dataRoot,
+      removeAnonymous: withVolumes || this.config.autoRemove,
+    });
     await parts.releaseImage(this.id, paths.dataRoot);
     this.#kept.remove();
     this.streams.detachAll();

@@ -6,12 +6,14 @@ import type { ContainerStore } from "../container-store.ts";
 import type { EventSink } from "../engine-event.ts";
 import type { EngineParts } from "../engine-parts.ts";
 import type { EnginePaths } from "../paths.ts";
+import type { BootGate } from "./boot-gate.ts";
 
 export interface ManagedParts {
   readonly paths: EnginePaths;
   readonly parts: EngineParts;
   readonly store: ContainerStore;
   readonly deadlines: GuestDeadlines;
+  readonly gate: BootGate;
   readonly onEvent: EventSink;
   /** Docker's word for what happened to the container, and more about it */
   readonly onAction: (

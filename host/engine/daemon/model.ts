@@ -3,6 +3,8 @@
 import type { Healthcheck, RunConfig } from "../../image/config.ts";
 import type { ContainerConfig, ResourceConfig } from "../container-config.ts";
 import type { ContainerStatus } from "../container-record.ts";
+import type { ContainerNetworks } from "../networks/container-networks.ts";
+import type { MountPoint } from "../volumes/mount-config.ts";
 
 /** Who asks, as the kernel says. */
 export interface Caller {
@@ -82,10 +84,14 @@ export interface ContainerView {
     readonly error?: string;
     readonly health?: HealthState;
   };
+  /** its volumes, and what of the host it has; absent: none */
+  readonly mounts?: readonly MountPoint[];
   /** restarts by its restart policy since its last start by a user */
   readonly restartCount?: number;
   /** ids of the commands that were made to run in it and are kept still */
   readonly execs?: readonly string[];
+  /** where it is connected; absent: it does not run */
+  readonly networks?: ContainerNetworks;
   /** path of the log on the host; absent: there is none */
   readonly logPath?: string;
 }

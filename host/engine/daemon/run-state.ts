@@ -4,6 +4,7 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Stdio } from "#protocol";
 import type { ContainerExit } from "../live-container.ts";
+import type { ContainerNetworks } from "../networks/container-networks.ts";
 import type { ExecConfig } from "./model.ts";
 
 /** Version of the file. */
@@ -29,6 +30,8 @@ export interface RunState {
   /** how the process ended */
   readonly exit?: ContainerExit;
   readonly execs: readonly ExecState[];
+  /** where the machine is connected */
+  readonly networks?: ContainerNetworks;
 }
 
 export function newRunState(container: string): RunState {

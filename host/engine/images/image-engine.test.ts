@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { ImageStore } from "../../image/image-store.ts";
 import { parseNamed } from "../../image/reference.ts";
+import { noRegistry, startRegistry } from "../../image/test-support/real-registry.ts";
 import { layer, load, one, two, World } from "../../image/test-support/world.ts";
 import { ImageEngine } from "./image-engine.ts";
 
@@ -111,5 +112,22 @@ describe("images", () => {
         [4096, 4096],
       ],
     );
+  });
+
+  test("of a repository are pushed and pulled all at once", { skip: noRegistry }, async () => {
+    using world = new World();
+    await using registry = await startRegistry(world.path("registry"));
+    const { engine } = await engineIn(world);
+    const request = { onProgress: () => {} };
+    const repository = `${registry.host}/all`;
+    await assert.rejects(engine.pushAll(repository, request), { code: "IMAGE_NOT_FOUND" });
+    await engine.tag("x/a:1", `${repository}:1`);
+    await engine.tag("x/b:1", `${repository}:2`);
+    const pushed = await engine.pushAll(repository, request);
+    assert.deepEqual(pushed.map(({ tag }) => tag).sort(), ["1", "2"]);
+    const other = await ImageEngine.open(world.path("other"));
+    const pulled = await other.pullAll(repository, request);
+    assert.deepEqual(pulled.map(({ name }) => name).sort(), [`${repository}:1`, `${repository}:2`]);
+    assert.equal((await other.list()).length, 2);
   });
 });

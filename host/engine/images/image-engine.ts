@@ -8,7 +8,8 @@ import { loadArchive } from "../../image/archive/load-archive.ts";
 import { type SavedImage, saveImages } from "../../image/archive/save-images.ts";
 import { parseDigest } from "../../image/digest.ts";
 import { imageError } from "../../image/errors.ts";
-import { type HeldImage, ImageStore } from "../../image/image-store.ts";
+import type { NamedImage } from "../../image/image-index.ts";
+import { type HeldImage, ImageStore, type StoredImage } from "../../image/image-store.ts";
 import { hostPlatform, parsePlatform } from "../../image/platform.ts";
 import { formatReference, parseNamed } from "../../image/reference.ts";
 import type { Credentials } from "../../image/registry/credentials.ts";
@@ -16,14 +17,15 @@ import { login, logout } from "../../image/registry/login.ts";
 import { makeRootDisk } from "../../rootfs/root-disk.ts";
 import { type ImageView, imageView } from "./image-view.ts";
 import { requireLocal } from "./local-image.ts";
-import { openRegistrySession, pullImage, pushNamed } from "./registry-transfer.ts";
+import { openRegistrySession, pullImage, pushNamed, repositoryTags } from "./registry-transfer.ts";
 import { pruneImages, type RemovedImages, removeImage } from "./remove-image.ts";
 import { type ImageProgress, pullProgress } from "./transfer-progress.ts";
 
 export interface TransferRequest {
   /** `OS/ARCHITECTURE[/VARIANT]` */
   readonly platform?: string | undefined;
-  readonly credentials?: Credentials | undefined;
+  /** in place of those in Docker's configuration; "none": neither */
+  readonly credentials?: Credentials | "none" | undefined;
   /** hosts that may be spoken to without TLS, beside those of the settings */
   readonly insecure?: readonly string[];
   readonly onProgress: (progress: ImageProgress) => void;
@@ -93,7 +95,7 @@ export class ImageEngine {
     for (const id of new Set(all.map(({ imageId }) => imageId))) {
       const entries = all.filter(({ imageId }) => imageId === id);
       const [first] = entries;
-      const image = first === undefined ? undefined : await this.#store.open(first);
+      const image = first === undefined ? undefined : await this.#openIfListed(first);
       if (image !== undefined) views.push(imageView(image, entries));
     }
     return views.toSorted((a, b) => Date.parse(b.created ?? "") - Date.parse(a.created ?? "") || 0);
@@ -127,6 +129,39 @@ export class ImageEngine {
       digest: image.repositoryDigest ?? image.manifestDigest,
       isNew: before?.imageId !== image.imageId,
     };
+  }
+
+  /** Pulls every tag of a repository, one after another. @throws as pull does */
+  async pullAll(repository: string, request: TransferRequest): Promise<readonly PulledImage[]> {
+    const tags = await repositoryTags(parseNamed(repository), this.#transfer(request));
+    const pulled: PulledImage[] = [];
+    for (const tag of tags) pulled.push(await this.pull(tag, request));
+    return pulled;
+  }
+
+  /** Pushes every tag that a repository has here. @throws as push does */
+  async pushAll(
+    repository: string,
+    request: TransferRequest,
+  ): Promise<readonly { readonly tag: string; readonly digest: string; readonly size: number }[]> {
+    const { domain, path } = parseNamed(repository);
+    const named = (await this.#store.list()).filter(({ name }) => name !== "");
+    const own = named
+      .map(({ name }) => parseNamed(name))
+      .filter((each) => each.domain === domain && each.path === path);
+    const pushed = [];
+    for (const reference of own)
+      if (reference.tag !== undefined)
+        pushed.push({
+          tag: reference.tag,
+          ...(await this.push(formatReference(reference), request)),
+        });
+    if (pushed.length === 0)
+      throw imageError(
+        "IMAGE_NOT_FOUND",
+        `An image does not exist locally with the tag: ${repository}`,
+      );
+    return pushed;
   }
 
   /** @throws IMAGE_NOT_FOUND, REGISTRY_*, LOAD_CANCELLED */
@@ -269,6 +304,17 @@ export class ImageEngine {
       onRetry: (reason: string) => onProgress({ status: `${reason}, trying again` }),
       signal,
     };
+  }
+
+  /** Another process may take the image away between its listing and its opening. */
+  async #openIfListed(image: NamedImage): Promise<StoredImage | undefined> {
+    try {
+      return await this.#store.open(image);
+    } catch (error) {
+      const listed = await this.#store.list();
+      if (listed.some(({ imageId }) => imageId === image.imageId)) throw error;
+      return undefined;
+    }
   }
 
   async #entries({ imageId }: HeldImage) {

@@ -10,6 +10,7 @@ import {
   parseNamed,
 } from "../../image/reference.ts";
 import type { Credentials } from "../../image/registry/credentials.ts";
+import { listTags } from "../../image/registry/list-tags.ts";
 import { pushImage } from "../../image/registry/push-image.ts";
 import { RegistrySession } from "../../image/registry/registry-session.ts";
 import { readRegistrySettings } from "../../image/registry/registry-settings.ts";
@@ -23,8 +24,8 @@ export interface TransferOptions {
   readonly dataRoot: string;
   /** hosts beside those of the settings that may be spoken to without TLS */
   readonly insecure?: readonly string[];
-  /** in place of those in Docker's configuration */
-  readonly credentials?: Credentials | undefined;
+  /** in place of those in Docker's configuration; "none": neither */
+  readonly credentials?: Credentials | "none" | undefined;
   readonly onRetry?: (reason: string) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -61,6 +62,16 @@ export async function pullImage(
     ...(onEvent === undefined ? {} : { onEvent }),
     ...(signal === undefined ? {} : { signal }),
   });
+}
+
+/** Names of all images of a repository in its registry. */
+export async function repositoryTags(
+  reference: NamedReference,
+  options: Omit<TransferOptions, "store">,
+): Promise<readonly string[]> {
+  await using session = await openRegistrySession(options);
+  const client = await session.originClient(reference);
+  return (await listTags(client, reference, options.signal)).map(formatReference);
 }
 
 /** Pushes a named image of the store. @returns digest and length of the manifest in the registry */

@@ -40,6 +40,8 @@ export interface StoredNetwork extends BridgeNetwork {
   /** RFC 3339 */
   readonly created: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** uid of its owner; absent: the engine's own user's */
+  readonly owner?: number;
 }
 
 export interface CreateNetworkOptions {
@@ -50,6 +52,8 @@ export interface CreateNetworkOptions {
   readonly gateway?: string;
   readonly internal?: boolean;
   readonly labels?: Readonly<Record<string, string>>;
+  /** uid of its owner; absent: the engine's own user's */
+  readonly owner?: number;
 }
 
 /** A network as `ls` and `inspect` show it. */
@@ -65,6 +69,10 @@ export interface NetworkView {
   readonly internal: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly endpoints: readonly Endpoint[];
+  /** uid of its owner; absent: the engine's own user's */
+  readonly owner?: number;
+  /** whether it is always there */
+  readonly isBuiltIn: boolean;
 }
 
 /** Names that mean a mode (Docker's, and our own). */
@@ -122,6 +130,7 @@ export class NetworkStore {
       internal,
       created: new Date().toISOString(),
       labels,
+      ...(options.owner === undefined ? {} : { owner: options.owner }),
     };
     const path = this.#path(id);
     writeFileSync(`${path}.new`, JSON.stringify(network), { mode: 0o600 });
@@ -138,16 +147,29 @@ export class NetworkStore {
       .sort((a, b) => a.name.localeCompare(b.name));
   }
 
-  /** All that a container can be in, the modes too, with who is there. */
-  views(): NetworkView[] {
+  /** All that a container can be in, the modes too, with who is there. @param asker as in `find` */
+  views(asker?: number): NetworkView[] {
     const endpoints = lookAtEndpoints();
-    const own = this.list().map((network) => view(network, endpoints));
+    const own = this.list()
+      .filter(({ owner }) => isTheirs(asker, owner))
+      .map((network) => view(network, endpoints));
     return [...builtIn(endpoints), ...own];
   }
 
-  /** By name, id or start of an id. @throws DvmError `NO_SUCH_NETWORK` */
-  find(reference: string): StoredNetwork {
-    const all = this.list();
+  /** One of `views`, found as `find` does. @throws DvmError `NO_SUCH_NETWORK` */
+  view(reference: string, asker?: number): NetworkView {
+    const found = builtIn(lookAtEndpoints()).find(({ name }) => name === reference);
+    return found ?? view(this.find(reference, asker), lookAtEndpoints());
+  }
+
+  /**
+   * By name, id or start of an id.
+   *
+   * @param asker uid of whose networks it is looked for; absent, and root: all
+   * @throws DvmError `NO_SUCH_NETWORK`
+   */
+  find(reference: string, asker?: number): StoredNetwork {
+    const all = this.list().filter(({ owner }) => isTheirs(asker, owner));
     const exact = all.find(({ name, id }) => name === reference || id === reference);
     if (exact !== undefined) return exact;
     const starts = /^[0-9a-f]{4,64}$/.test(reference)
@@ -182,9 +204,9 @@ export class NetworkStore {
   }
 
   /** Removes the networks that nobody is in. */
-  async prune(): Promise<StoredNetwork[]> {
+  async prune(accepts: (network: StoredNetwork) => boolean = () => true): Promise<StoredNetwork[]> {
     const busy = new Set(lookAtEndpoints().map(({ network }) => network.id));
-    const idle = this.list().filter(({ id }) => !busy.has(id));
+    const idle = this.list().filter((each) => !busy.has(each.id) && accepts(each));
     for (const { id } of idle) await this.remove(id);
     return idle;
   }
@@ -194,9 +216,16 @@ export class NetworkStore {
   }
 }
 
+/** root has everybody's. */
+function isTheirs(asker: number | undefined, owner: number | undefined): boolean {
+  return asker === undefined || asker === 0 || asker === (owner ?? process.getuid?.());
+}
+
 function view(network: StoredNetwork, endpoints: readonly Endpoint[]): NetworkView {
-  const { id, name, created, internal, labels, gateway } = network;
+  const { id, name, created, internal, labels, gateway, owner } = network;
   return {
+    ...(owner === undefined ? {} : { owner }),
+    isBuiltIn: false,
     id,
     name,
     driver: "bridge",
@@ -213,6 +242,7 @@ function builtIn(endpoints: readonly Endpoint[]): NetworkView[] {
   const members = endpoints.filter(({ network }) => network.bridge === DEFAULT_BRIDGE);
   const network = members[0]?.network;
   const plain = {
+    isBuiltIn: true,
     created: "",
     subnet: "",
     gateway: "",

@@ -4,6 +4,7 @@ import type { PortRequest } from "../../network/port-mapping.ts";
 import type { PreparedNetwork } from "../../network/prepared-network.ts";
 import type { ContainerConfig } from "../container-config.ts";
 import { engineError } from "../errors.ts";
+import type { ContainerNetworks, NetworkAttachment } from "./container-networks.ts";
 import type { NetworkSettings } from "./network-settings.ts";
 
 export interface PrepareNetworkOptions {
@@ -18,10 +19,16 @@ export interface PrepareNetworkOptions {
   readonly dataRoot: string;
   /** private folder of the machine */
   readonly runDirectory: string;
+  /** uid whose container it is; absent: the engine's own user's */
+  readonly owner?: number | undefined;
 }
 
+/** What the machine needs, and what its users see of it. */
+export interface ConnectedNetwork extends PreparedNetwork, ContainerNetworks {}
+
 /** No card at all: the guest has its loopback device. */
-export const NO_NETWORK: PreparedNetwork = {
+export const NO_NETWORK: ConnectedNetwork = {
+  attachments: [],
   devices: [],
   interfaces: [],
   nameServers: [],
@@ -33,10 +40,10 @@ export const NO_NETWORK: PreparedNetwork = {
  * @throws DvmError for settings that the mode does not have, ports in use, a program that is missing; nothing is
  * left behind then
  */
-export async function prepareNetwork(options: PrepareNetworkOptions): Promise<PreparedNetwork> {
+export async function prepareNetwork(options: PrepareNetworkOptions): Promise<ConnectedNetwork> {
   const settings = options.config.networking ?? {};
   const mode = networkMode(options.config.network);
-  checkSettings(mode, settings);
+  checkNetwork(options.config);
   const ports = wantedPorts(settings, options.exposedPorts);
   switch (mode) {
     case "none":
@@ -45,7 +52,14 @@ export async function prepareNetwork(options: PrepareNetworkOptions): Promise<Pr
       const { openUserNetwork } = await import("../../network/user/user-network.ts");
       const { container, runDirectory } = options;
       const { mac } = settings;
-      return openUserNetwork({ container, runDirectory, ports, ...(mac ? { mac } : {}) });
+      const opened = await openUserNetwork({
+        container,
+        runDirectory,
+        ports,
+        ...(mac ? { mac } : {}),
+      });
+      const network = { name: "user", id: "user" };
+      return connected(opened, [attachment(network, opened, options.names)]);
     }
     case "bridge":
     case "named":
@@ -54,17 +68,14 @@ export async function prepareNetwork(options: PrepareNetworkOptions): Promise<Pr
 }
 
 /**
- * The network of a machine that an earlier engine connected, to be taken down at its end. passt ends with the machine
- * by itself; endpoints in bridges are on disk by their run directory.
+ * The network of a machine that an earlier engine connected, to be taken down at its end: its name service and the
+ * holds on its ports ended with that engine and are taken up again. passt ends with the machine by itself; endpoints
+ * in bridges are on disk by their run directory.
  */
-export function adoptNetwork(runDirectory: string): AsyncDisposable {
-  return {
-    [Symbol.asyncDispose]: async () => {
-      if (process.getuid?.() !== 0) return;
-      const { closeBridgeNetworks } = await import("../../network/bridge/open-bridge-network.ts");
-      await closeBridgeNetworks(runDirectory);
-    },
-  };
+export async function adoptNetwork(runDirectory: string): Promise<AsyncDisposable> {
+  if (process.getuid?.() !== 0) return { [Symbol.asyncDispose]: async () => {} };
+  const { adoptBridgeNetworks } = await import("../../network/bridge/open-bridge-network.ts");
+  return adoptBridgeNetworks(runDirectory);
 }
 
 type NetworkMode = "none" | "user" | "bridge" | "named";
@@ -99,10 +110,16 @@ export function networkMode(
 
 const ROOT_DEFAULT = "bridge";
 
-/** A setting that a mode cannot heed is refused, not forgotten. */
-function checkSettings(mode: NetworkMode, settings: NetworkSettings): void {
-  const { ip, aliases = [], mac, ports = [], publishAll, further = [] } = settings;
-  if (mode !== "named" && (ip !== undefined || aliases.length > 0)) {
+/**
+ * A setting that a mode cannot heed is refused, not forgotten.
+ *
+ * @throws DvmError `CONFIG_INVALID`, `NOT_SUPPORTED`
+ */
+export function checkNetwork(config: Pick<ContainerConfig, "network" | "networking">): void {
+  const mode = networkMode(config.network);
+  const { ip, aliases = [], mac, ports = [], publishAll, further = [] } = config.networking ?? {};
+  const hasNames = [config.network, ...further].some((name) => networkMode(name) === "named");
+  if ((mode !== "named" && ip !== undefined) || (!hasNames && aliases.length > 0)) {
     const what = ip === undefined ? "network-scoped aliases are" : "a specified IP address is";
     throw engineError("CONFIG_INVALID", `${what} supported for user-defined networks only`);
   }
@@ -128,7 +145,7 @@ function checkSettings(mode: NetworkMode, settings: NetworkSettings): void {
 async function joinBridges(
   options: PrepareNetworkOptions,
   ports: readonly PortRequest[],
-): Promise<PreparedNetwork> {
+): Promise<ConnectedNetwork> {
   const [{ openBridgeNetwork }, { NetworkStore }] = await Promise.all([
     import("../../network/bridge/open-bridge-network.ts"),
     import("./network-store.ts"),
@@ -137,13 +154,15 @@ async function joinBridges(
   const { mac, ip, aliases = [], further = [] } = config.networking ?? {};
   const store = new NetworkStore(options.dataRoot);
   const wanted = [config.network, ...further].map((name) => ({
-    network: networkMode(name) === "named" ? store.find(name) : undefined,
+    network: networkMode(name) === "named" ? store.find(name, options.owner) : undefined,
   }));
   if (new Set(wanted.map(({ network }) => network?.id)).size < wanted.length) {
     throw engineError("CONFIG_INVALID", "a network is named twice");
   }
   await using undo = new AsyncDisposableStack();
   const joined: PreparedNetwork[] = [];
+  const attachments: NetworkAttachment[] = [];
+  const allNames = [...new Set([...names, ...aliases])];
   for (const [index, { network }] of wanted.entries()) {
     const isFirst = index === 0;
     const one = await openBridgeNetwork({
@@ -155,18 +174,39 @@ async function joinBridges(
       ports: isFirst ? ports : [],
       ...(isFirst && ip !== undefined ? { ip } : {}),
       ...(isFirst && mac !== undefined ? { mac } : {}),
-      names: [...new Set([...names, ...aliases])],
+      names: allNames,
     });
     joined.push(undo.use(one));
+    attachments.push(attachment(network ?? { name: "bridge", id: "bridge" }, one, allNames));
   }
   const held = undo.move();
-  return {
+  const all: PreparedNetwork = {
     devices: joined.flatMap(({ devices }) => devices),
     interfaces: joined.flatMap(({ interfaces }) => interfaces),
     nameServers: joined.flatMap(({ nameServers }) => nameServers),
     ports: joined.flatMap((each) => each.ports),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
+  return connected(all, attachments);
+}
+
+function connected(
+  network: PreparedNetwork,
+  attachments: readonly NetworkAttachment[],
+): ConnectedNetwork {
+  // its disposal stays its own: another object's would lose it
+  return Object.assign(network, { attachments });
+}
+
+/** What one card is in its network. */
+function attachment(
+  { name, id }: { readonly name: string; readonly id: string },
+  { interfaces, gateway }: PreparedNetwork,
+  names: readonly string[],
+): NetworkAttachment {
+  const { mac = "", addresses = [] } = interfaces[0] ?? {};
+  const [address = "", prefix = "0"] = addresses[0]?.split("/") ?? [];
+  return { name, id, mac, address, prefix: Number(prefix), gateway: gateway ?? "", names };
 }
 
 /** What is asked for by number, and with -P what is exposed and not among that. */

@@ -183,12 +183,16 @@ describe("changes", () => {
       "WORKDIR w",
       "USER u:g",
       "STOPSIGNAL SIGINT",
+      "ONBUILD RUN x",
+      "HEALTHCHECK --interval=1m30s --retries=3 CMD curl localhost",
     ]);
     assert.deepEqual(changed, {
       Env: ["a=2", "z=1", "b=x y", "c=$d", "old=style value"],
       Labels: { k: "v", a: "b", k2: "v2" },
       Cmd: ["/bin/sh", "-c", "echo hi"],
       Entrypoint: ["/e"],
+      OnBuild: ["RUN x"],
+      Healthcheck: { Test: ["CMD-SHELL", "curl localhost"], Interval: 90e9, Retries: 3 },
       ExposedPorts: { "80/tcp": {}, "53/udp": {} },
       Volumes: { "/a b": {}, "/c": {}, "/d": {} },
       WorkingDir: "/w",
@@ -197,7 +201,24 @@ describe("changes", () => {
     });
   });
 
-  for (const line of ["FROM x", "", "ENV", "ENV a", "EXPOSE x", "LABEL =x"]) {
+  test("of the entrypoint take a command away that was there before", () => {
+    const config = { Cmd: ["-x"], Entrypoint: ["/old"] };
+    const entrypoint = 'ENTRYPOINT ["/new"]';
+    assert.deepEqual(applyChanges(config, [entrypoint]), { Entrypoint: ["/new"], Cmd: [] });
+    assert.deepEqual(applyChanges(config, ['CMD ["-y"]', entrypoint]).Cmd, ["-y"]);
+  });
+
+  test("of the health check are a list, a shell's text or none", () => {
+    const check = (text: string) => applyChanges({}, [`HEALTHCHECK ${text}`]).Healthcheck;
+    assert.deepEqual(check('--timeout=2.5s cmd ["/a","b"]'), {
+      Test: ["CMD", "/a", "b"],
+      Timeout: 2.5e9,
+    });
+    assert.deepEqual(check("none"), { Test: ["NONE"] });
+  });
+
+  const bad = ["HEALTHCHECK CMD", "HEALTHCHECK --x=1 CMD y", "HEALTHCHECK --timeout=5 CMD y"];
+  for (const line of ["FROM x", "", "ENV", "ENV a", "EXPOSE x", "LABEL =x", ...bad]) {
     test(`are refused when they are like ${JSON.stringify(line)}`, () => {
       assert.throws(() => applyChanges({}, [line]), { code: "CHANGE_INVALID" });
     });

@@ -6,8 +6,11 @@ import { asObject, type JsonObject, optionalArray, parseJsonObject } from "../js
 import { type LoadedImage, loadImage } from "../load-image.ts";
 import { normalize } from "../platform.ts";
 import type { NamedReference } from "../reference.ts";
-import { applyChanges, type ConfigSection } from "./config-change.ts";
+import { applyChanges, type ConfigSection, withVariables } from "./config-change.ts";
 import { spool } from "./import-tar.ts";
+
+/** A tar of nothing: two blocks of zeros. */
+const NO_CHANGES = digestOf(Buffer.alloc(1024));
 
 export interface CommitLayerOptions {
   readonly store: ImageStore;
@@ -39,19 +42,23 @@ export async function commitLayer(
   const created = new Date().toISOString();
   const before = (base.config ?? {}) as ConfigSection;
   const history = optionalArray(base, "history", { where: "config", max: 16_384 }) ?? [];
+  const isEmpty = diffId === NO_CHANGES;
+  const section = withContainer(before, options.section);
   const step = {
     created,
-    created_by: "dvm commit",
+    // What ran, as Docker has it (moby image/image.go, NewChildImage).
+    created_by: (section.Cmd ?? []).join(" "),
     comment: message,
     ...(author ? { author } : {}),
+    ...(isEmpty ? { empty_layer: true } : {}),
   };
   const config = Buffer.from(
     JSON.stringify({
       ...base,
       created,
       ...(author ? { author } : {}),
-      config: applyChanges({ ...before, ...options.section }, options.changes),
-      rootfs: { type: "layers", diff_ids: [...below, diffId] },
+      config: applyChanges(section, options.changes),
+      rootfs: { type: "layers", diff_ids: isEmpty ? below : [...below, diffId] },
       history: [...history, step],
     }),
   );
@@ -68,13 +75,27 @@ export async function commitLayer(
         Promise.resolve({
           manifest: undefined,
           config: { digest: digestOf(config), bytes: config },
-          layers: [...present, { key: path, digest: undefined, size: length }],
+          layers: isEmpty ? present : [...present, { key: path, digest: undefined, size: length }],
         }),
       openLayer: () => Promise.resolve({ kind: "range", path, offset: 0, length }),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     },
     { store, platform, tag: name ?? "none" },
   );
+}
+
+/** What the container was made with: the image's settings and, where it has some, its own. */
+function withContainer(image: ConfigSection, own: ConfigSection): ConfigSection {
+  const { Env, Labels } = image;
+  // A command belongs to the entrypoint that it was written for.
+  const command = own.Entrypoint !== undefined && own.Cmd === undefined ? { Cmd: [] } : {};
+  return {
+    ...image,
+    ...own,
+    ...command,
+    ...(Env === undefined ? {} : { Env: withVariables(Env, own.Env ?? []) }),
+    ...(Labels === undefined ? {} : { Labels: { ...Labels, ...own.Labels } }),
+  };
 }
 
 async function baseConfig(store: ImageStore, manifestDigest: Digest): Promise<JsonObject> {

@@ -13,20 +13,27 @@ export interface ConfigSection {
   readonly ExposedPorts?: Readonly<Record<string, object>>;
   readonly Volumes?: Readonly<Record<string, object>>;
   readonly StopSignal?: string;
+  readonly OnBuild?: readonly string[];
+  readonly Healthcheck?: Readonly<Record<string, unknown>>;
 }
 
 /** @returns a changed copy @throws CHANGE_INVALID */
 export function applyChanges(config: ConfigSection, lines: readonly string[]): ConfigSection {
   let changed = config;
+  let hasCommand = false;
   for (const line of lines) {
-    const [, name = "", rest = ""] = /^\s*([A-Za-z]+)\s+(.*\S)\s*$/s.exec(line) ?? [];
-    const change = CHANGES.get(name.toUpperCase());
+    const [, word = "", rest = ""] = /^\s*([A-Za-z]+)\s+(.*\S)\s*$/s.exec(line) ?? [];
+    const name = word.toUpperCase();
+    const change = CHANGES.get(name);
     if (change === undefined)
       throw imageError(
         "CHANGE_INVALID",
         `not a change of an image's configuration: ${excerpt(line)}`,
       );
     changed = { ...changed, ...change(rest, changed) };
+    if (name === "CMD") hasCommand = true;
+    // A command that was meant for another entrypoint does not stay (moby builder/dockerfile/dispatchers.go).
+    if (name === "ENTRYPOINT" && !hasCommand) changed = { ...changed, Cmd: [] };
   }
   return changed;
 }
@@ -39,7 +46,17 @@ const CHANGES: ReadonlyMap<string, Change> = new Map<string, Change>([
   ["USER", (text) => ({ User: text })],
   ["WORKDIR", (text) => ({ WorkingDir: text.startsWith("/") ? text : `/${text}` })],
   ["STOPSIGNAL", (text) => ({ StopSignal: text })],
-  ["ENV", (text, { Env }) => ({ Env: withVariables(Env ?? [], pairs(text)) })],
+  ["ONBUILD", (text, { OnBuild }) => ({ OnBuild: [...(OnBuild ?? []), text] })],
+  ["HEALTHCHECK", (text) => ({ Healthcheck: healthcheck(text) })],
+  [
+    "ENV",
+    (text, { Env }) => ({
+      Env: withVariables(
+        Env ?? [],
+        pairs(text).map((pair) => pair.join("=")),
+      ),
+    }),
+  ],
   ["LABEL", (text, { Labels }) => ({ Labels: { ...Labels, ...Object.fromEntries(pairs(text)) } })],
   [
     "EXPOSE",
@@ -60,6 +77,53 @@ function command(text: string): string[] {
   return jsonList(text) ?? ["/bin/sh", "-c", text];
 }
 
+/** Flags of HEALTHCHECK that are times, and what they are called in a config. */
+const CHECK_TIMES: ReadonlyMap<string, string> = new Map([
+  ["interval", "Interval"],
+  ["timeout", "Timeout"],
+  ["start-period", "StartPeriod"],
+  ["start-interval", "StartInterval"],
+]);
+
+/** `NONE`, or `[--FLAG=VALUE …] CMD COMMAND`. */
+function healthcheck(text: string): Readonly<Record<string, unknown>> {
+  if (/^none$/i.test(text)) return { Test: ["NONE"] };
+  const [, flags = "", rest = ""] = /^((?:--\S+\s+)*)CMD\s+(.*)$/is.exec(text) ?? [];
+  if (rest === "")
+    throw imageError("CHANGE_INVALID", `a health check without a command: ${excerpt(text)}`);
+  const list = jsonList(rest);
+  const check: Record<string, unknown> = {
+    Test: list === undefined ? ["CMD-SHELL", rest] : ["CMD", ...list],
+  };
+  for (const flag of flags.split(/\s+/).filter((word) => word !== "")) {
+    const [, name = "", value = ""] = /^--([a-z-]+)=(.+)$/.exec(flag) ?? [];
+    const time = CHECK_TIMES.get(name);
+    if (time !== undefined) check[time] = nanoseconds(value);
+    else if (name === "retries" && /^[0-9]{1,9}$/.test(value)) check.Retries = Number(value);
+    else throw imageError("CHANGE_INVALID", `not a flag of a health check: ${excerpt(flag)}`);
+  }
+  return check;
+}
+
+/** In `nanoseconds`, by the units of Go's time.ParseDuration. */
+const UNITS: Readonly<Record<string, number>> = {
+  ns: 1,
+  us: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 60e9,
+  h: 3600e9,
+};
+
+function nanoseconds(text: string): number {
+  if (!/^(?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ns|us|ms|s|m|h))+$/.test(text))
+    throw imageError("CHANGE_INVALID", `not a time such as 30s: ${excerpt(text)}`);
+  let sum = 0;
+  for (const [, number, unit = ""] of text.matchAll(/([0-9.]+)(ns|us|ms|s|m|h)/g))
+    sum += Number(number) * (UNITS[unit] ?? 0);
+  return Math.round(sum);
+}
+
 function jsonList(text: string): string[] | undefined {
   if (!text.startsWith("[")) return undefined;
   try {
@@ -71,13 +135,10 @@ function jsonList(text: string): string[] | undefined {
   }
 }
 
-function withVariables(
-  variables: readonly string[],
-  changes: readonly (readonly [string, string])[],
-): string[] {
-  const env = new Map(variables.map((item) => [item.split("=", 1)[0] ?? "", item]));
-  for (const [name, value] of changes) env.set(name, `${name}=${value}`);
-  return [...env.values()];
+/** Variables, `NAME=VALUE` each, with others in place of those of the same name. */
+export function withVariables(variables: readonly string[], changes: readonly string[]): string[] {
+  const name = (variable: string): string => variable.split("=", 1)[0] ?? "";
+  return [...new Map([...variables, ...changes].map((each) => [name(each), each])).values()];
 }
 
 /** `NAME=VALUE …`, or the old `NAME VALUE`. */

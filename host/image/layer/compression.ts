@@ -1,8 +1,8 @@
 /** Decompresses a layer while it streams: gzip, zstd or none, told by its first bytes. */
-import { pipeline, Readable } from "node:stream";
 import { createZstdDecompress, constants as zlib } from "node:zlib";
 import { imageError } from "../errors.ts";
 import { gunzip } from "./gunzip.ts";
+import { throughStream } from "./through-stream.ts";
 import { MAX_ZSTD_WINDOW_LOG, zstdFrames } from "./zstd-frames.ts";
 
 export type Compression = "none" | "gzip" | "zstd";
@@ -12,7 +12,7 @@ const MAGIC_BYTES = 4;
 
 /**
  * Decompresses a stream.
- * @param input chunks that stay unchanged once they are handed over
+ * @param input chunks that are valid until the next one is asked for
  * @returns chunks that are valid until the next one is asked for
  * @throws LAYER_CORRUPT
  */
@@ -30,6 +30,13 @@ export async function* decompress(
   } finally {
     await chunks.return?.();
   }
+}
+
+/** The same for a consumer that keeps chunks: each has memory of its own. @throws LAYER_CORRUPT */
+export async function* decompressToKeep(
+  input: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of decompress(input)) yield Buffer.from(chunk);
 }
 
 /**
@@ -50,9 +57,7 @@ async function* unzstd(frames: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
     chunkSize: 512 * 1024,
     params: { [zlib.ZSTD_d_windowLogMax]: MAX_ZSTD_WINDOW_LOG },
   });
-  // Its errors come out of the iteration; the callback only keeps them from being thrown twice.
-  pipeline(Readable.from(frames, { highWaterMark: 2 }), stream, () => undefined);
-  yield* stream;
+  yield* throughStream(frames, stream);
 }
 
 /** Gives the errors of a decompressor the image layer's form; errors of the input pass as they are. */
@@ -74,7 +79,9 @@ async function readHead(chunks: AsyncIterator<Uint8Array>): Promise<Uint8Array> 
   while (head.length < MAGIC_BYTES) {
     const next = await chunks.next();
     if (next.done === true) break;
-    head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
+    const whole = head.length === 0 && next.value.length >= MAGIC_BYTES;
+    // What is asked for more is asked for after the last chunk is gone.
+    head = whole ? next.value : Buffer.concat([head, next.value]);
   }
   return head;
 }

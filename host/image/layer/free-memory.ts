@@ -10,16 +10,10 @@ export function freeMemory(chunk: Uint8Array): void {
   if (chunk.byteLength === buffer.byteLength) buffer.transfer(0);
 }
 
-/** Most chunks that a decompressor may hold back while it asks for the next; twice what Node's streams buffer here. */
-const HELD_BACK = 8;
-
-/** Passes chunks through and frees each when its reader has gone far enough past it. */
+/** Passes chunks through and frees each when the next one is asked for. */
 export async function* freeing(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const passed: Uint8Array[] = [];
   for await (const chunk of chunks) {
     yield chunk;
-    passed.push(chunk);
-    const oldest = passed.length > HELD_BACK ? passed.shift() : undefined;
-    if (oldest !== undefined) freeMemory(oldest);
+    freeMemory(chunk);
   }
 }

@@ -1,14 +1,14 @@
 /** Gunzips a stream of one or more members: by ISA-L where it is installed, by Node's zlib elsewhere. */
-import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { type GzipInflater, openGzipInflater } from "../../sys/isal.ts";
+import { throughStream } from "./through-stream.ts";
 
-/** Size of an output chunk, in `bytes`: two of them fit a core's second-level cache with the window. */
-const OUTPUT_BYTES = 512 * 1024;
+/** Size of an output chunk, in `bytes`: with what it came from and goes to it fits a core's second-level cache. */
+const OUTPUT_BYTES = 256 * 1024;
 
 /**
  * Gunzips; members may follow one another, and zeros may pad the end (RFC 1952 §2.2; gzip's own manual).
- * @param input chunks that stay unchanged once they are handed over
+ * @param input chunks that are valid until the next one is asked for
  * @returns chunks that are valid until the next one is asked for
  */
 export function gunzip(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -18,41 +18,21 @@ export function gunzip(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
 
 /** The way without ISA-L. */
 export async function* gunzipByZlib(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const stream = createGunzip({ chunkSize: OUTPUT_BYTES });
-  // Its errors come out of the iteration; the callback only keeps them from being thrown twice.
-  pipeline(Readable.from(input, { highWaterMark: 2 }), stream, () => undefined);
-  yield* stream;
+  yield* throughStream(input, createGunzip({ chunkSize: OUTPUT_BYTES }));
 }
 
-/** Inflates the next chunk on another thread while the consumer works on this one; two buffers take turns. */
+/**
+ * Inflates on this thread: what is inflated is still in this core's cache when it is hashed and written, and other
+ * layers keep the other cores busy.
+ */
 async function* gunzipByIsal(
   input: AsyncIterable<Uint8Array>,
   inflater: GzipInflater,
-): AsyncGenerator<Uint8Array> {
-  const steps = inflateSteps(input[Symbol.asyncIterator](), inflater);
-  let pending = steps.next();
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const chunks = input[Symbol.asyncIterator]();
+  const output = Buffer.allocUnsafeSlow(OUTPUT_BYTES);
   try {
     for (;;) {
-      const step = await pending;
-      if (step.done === true) return;
-      pending = steps.next();
-      // A failure counts when its turn comes; until then it must not pass for an unhandled one.
-      pending.catch(() => undefined);
-      yield step.value;
-    }
-  } finally {
-    await pending.catch(() => undefined);
-    await steps.return(undefined);
-  }
-}
-
-async function* inflateSteps(
-  chunks: AsyncIterator<Uint8Array>,
-  inflater: GzipInflater,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const outputs = [0, 1].map(() => Buffer.allocUnsafeSlow(OUTPUT_BYTES));
-  try {
-    for (let turn = 0; ; ) {
       if (inflater.inputLeft === 0 && !(await feedNext(chunks, inflater))) {
         if (!inflater.finished) throw new Error("unexpected end of file");
         return;
@@ -61,11 +41,8 @@ async function* inflateSteps(
         if (await onlyPaddingLeft(chunks, inflater)) return;
         inflater.nextMember();
       }
-      const output = outputs[turn] ?? Buffer.alloc(0);
-      const length = await inflater.inflate(output);
-      if (length === 0) continue;
-      turn = 1 - turn;
-      yield output.subarray(0, length);
+      const length = inflater.inflate(output);
+      if (length > 0) yield output.subarray(0, length);
     }
   } finally {
     await chunks.return?.();

@@ -3,15 +3,16 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { type ImageErrorCode, imageError, isImageErrorCode } from "../errors.ts";
 import { type BlobInput, blobChunks } from "./blob-input.ts";
+import { RingWriter, ringMemory } from "./chunk-ring.ts";
 import { freeing } from "./free-memory.ts";
-import type { FromWorker, LayerJob, ToWorker } from "./layer-job.ts";
+import type { FromWorker, LayerJob } from "./layer-job.ts";
 import type { LayerLimits } from "./limits.ts";
 import { type ExpectedLayer, type LayerSummary, readLayer } from "./read-layer.ts";
 
 /** Blobs up to this length are read on this thread, in `bytes`: a thread takes as long to start. */
 const INLINE_BYTES = 2 * 1024 * 1024;
-/** Bytes of a stream that may be under way to a thread. */
-const CREDIT_BYTES = 1024 * 1024;
+/** Most threads, whatever the number of cores: each takes some 20 MB. */
+const MAX_THREADS = 4;
 /** Young generation of a thread, in `MiB`: little that a layer is read with lives long, and the default is a multiple. */
 const YOUNG_GENERATION = 2;
 
@@ -25,14 +26,20 @@ export interface PoolJob {
   readonly signal: AbortSignal | undefined;
 }
 
-/** A set of threads that grows to the number of cores and ends with the pool. */
+/** A thread, and the memory by which blobs come to it. */
+interface Thread {
+  readonly worker: Worker;
+  readonly bytes: SharedArrayBuffer;
+}
+
+/** A set of threads that grows to a thread a core and ends with the pool. */
 export class LayerPool implements AsyncDisposable {
   readonly #size: number;
-  readonly #idle: Worker[] = [];
-  readonly #all = new Set<Worker>();
-  readonly #waiting: ((worker: Worker) => void)[] = [];
+  readonly #idle: Thread[] = [];
+  readonly #all = new Set<Thread>();
+  readonly #waiting: ((thread: Thread) => void)[] = [];
 
-  constructor(size = availableParallelism()) {
+  constructor(size = Math.min(availableParallelism(), MAX_THREADS)) {
     this.#size = size;
   }
 
@@ -41,85 +48,95 @@ export class LayerPool implements AsyncDisposable {
     refuseCancelled(job.signal);
     const length = job.input.kind === "range" ? job.input.length : job.expected.size;
     if (length !== undefined && length <= INLINE_BYTES) return readInline(job);
-    const worker = await this.#take();
+    const thread = await this.#take();
     try {
       refuseCancelled(job.signal);
-      return await readOn(worker, job);
+      return await readOn(thread, job);
     } finally {
-      this.#giveBack(worker);
+      this.#giveBack(thread);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#all].map((worker) => worker.terminate()));
+    await Promise.all([...this.#all].map(({ worker }) => worker.terminate()));
   }
 
-  #take(): Promise<Worker> {
+  #take(): Promise<Thread> {
     const idle = this.#idle.pop();
     if (idle !== undefined) return Promise.resolve(idle);
     if (this.#all.size < this.#size) return Promise.resolve(this.#start());
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  #start(): Worker {
+  #start(): Thread {
     const worker = new Worker(new URL("./layer-worker.ts", import.meta.url), {
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
     });
-    this.#all.add(worker);
-    worker.on("exit", () => this.#all.delete(worker));
-    return worker;
+    const thread = { worker, bytes: ringMemory().bytes };
+    this.#all.add(thread);
+    worker.on("exit", () => this.#all.delete(thread));
+    return thread;
   }
 
-  #giveBack(worker: Worker): void {
+  #giveBack(thread: Thread): void {
     // A thread that died is replaced for whoever waits.
-    const usable = this.#all.has(worker) ? worker : undefined;
+    const usable = this.#all.has(thread) ? thread : undefined;
     const next = this.#waiting.shift();
     if (next !== undefined) next(usable ?? this.#start());
     else if (usable !== undefined) this.#idle.push(usable);
   }
 }
 
-function readInline({ signal, input, ...rest }: PoolJob): Promise<LayerSummary> {
+async function readInline({ signal, input, onProgress, ...rest }: PoolJob): Promise<LayerSummary> {
   async function* chunks(): AsyncGenerator<Uint8Array> {
     for await (const chunk of blobChunks(input)) {
       refuseCancelled(signal);
       yield chunk;
+      onProgress(chunk.length);
     }
   }
-  return readLayer({ ...rest, input: freeing(chunks()) });
+  return readLayer({ ...rest, input: chunks() });
 }
 
-async function readOn(worker: Worker, job: PoolJob): Promise<LayerSummary> {
-  const { input, expected, folder, limits } = job;
-  const send = (message: ToWorker, transfer: ArrayBuffer[] = []): void =>
-    worker.postMessage(message, transfer);
-  const feeder = input.kind === "stream" ? new Feeder(input.chunks, send) : undefined;
-  const cancel = (): void => send({ kind: "cancel" });
-  const layerJob: LayerJob = {
-    input: input.kind === "stream" ? "stream" : input,
-    expected,
-    folder,
-    limits,
-  };
-  const result = awaitResult(worker, (bytes) => {
-    job.onProgress(bytes);
-    feeder?.credit(bytes);
-  });
-  job.signal?.addEventListener("abort", cancel);
+async function readOn({ worker, bytes }: Thread, job: PoolJob): Promise<LayerSummary> {
+  const { input, expected, folder, limits, signal, onProgress } = job;
+  const ring = ringMemory(bytes);
+  const writer = new RingWriter(ring);
+  const cancel = (): void => writer.cancel();
+  const result = awaitResult(worker, onProgress);
+  signal?.addEventListener("abort", cancel);
   try {
-    send({ kind: "job", job: layerJob });
-    const fed = feeder?.run().catch((error: unknown) => {
-      cancel();
-      return error;
-    });
+    const file = input.kind === "range" ? input : undefined;
+    worker.postMessage({ file, ring, expected, folder, limits } satisfies LayerJob);
+    const fed = input.kind === "stream" ? feed(writer, input.chunks, onProgress) : undefined;
     const settled = await Promise.allSettled([result]);
-    feeder?.stop();
+    // Of a thread that is done, whatever the end, the feeding is over too.
+    writer.cancel();
     const feedError = await fed;
-    if (feedError !== undefined) throw feedError;
+    if (feedError !== undefined) throw feedError.error;
     if (settled[0].status === "rejected") throw settled[0].reason;
     return settled[0].value;
   } finally {
-    job.signal?.removeEventListener("abort", cancel);
+    signal?.removeEventListener("abort", cancel);
+  }
+}
+
+/** Writes a stream's chunks to a thread. @returns what the stream failed with */
+async function feed(
+  writer: RingWriter,
+  chunks: AsyncIterable<Uint8Array>,
+  onProgress: (bytes: number) => void,
+): Promise<{ readonly error: unknown } | undefined> {
+  try {
+    for await (const chunk of freeing(chunks)) {
+      if (!(await writer.write(chunk))) return undefined;
+      onProgress(chunk.length);
+    }
+    writer.end();
+    return undefined;
+  } catch (error) {
+    writer.cancel();
+    return { error };
   }
 }
 
@@ -142,49 +159,6 @@ function awaitResult(worker: Worker, onProgress: (bytes: number) => void): Promi
     worker.on("error", onError);
     worker.on("exit", onExit);
   });
-}
-
-/** Sends a stream's chunks to a thread, no more than it has room for. */
-class Feeder {
-  readonly #chunks: AsyncIterable<Uint8Array>;
-  readonly #send: (message: ToWorker, transfer?: ArrayBuffer[]) => void;
-  #credit = CREDIT_BYTES;
-  #stopped = false;
-  #wake: (() => void) | undefined;
-
-  constructor(
-    chunks: AsyncIterable<Uint8Array>,
-    send: (message: ToWorker, transfer?: ArrayBuffer[]) => void,
-  ) {
-    this.#chunks = chunks;
-    this.#send = send;
-  }
-
-  credit(bytes: number): void {
-    this.#credit += bytes;
-    this.#wake?.();
-  }
-
-  /** Ends the feeding, because the thread takes no more. */
-  stop(): void {
-    this.#stopped = true;
-    this.#wake?.();
-  }
-
-  async run(): Promise<undefined> {
-    for await (const chunk of this.#chunks) {
-      while (this.#credit <= 0 && !this.#stopped)
-        await new Promise<void>((resolve) => (this.#wake = resolve));
-      if (this.#stopped) return undefined;
-      this.#credit -= chunk.length;
-      // Memory that the chunk has to itself changes hands; a slice of a shared pool is copied.
-      const whole = chunk.byteLength === chunk.buffer.byteLength;
-      const transfer = whole && chunk.buffer instanceof ArrayBuffer ? [chunk.buffer] : [];
-      this.#send({ kind: "chunk", bytes: chunk }, transfer);
-    }
-    this.#send({ kind: "end" });
-    return undefined;
-  }
 }
 
 function fromWorkerError(code: string | undefined, message: string): Error {

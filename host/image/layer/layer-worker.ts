@@ -1,87 +1,51 @@
-/** The thread that reads layers, one at a time, for LayerPool. */
+/** The thread that reads layers, one at a time, for LayerPool. It sleeps while there is nothing to read. */
 import { parentPort } from "node:worker_threads";
 import { DvmError } from "../../errors.ts";
 import { imageError, storeFailure } from "../errors.ts";
-import { blobChunks } from "./blob-input.ts";
-import { freeing } from "./free-memory.ts";
-import type { FromWorker, LayerJob, ToWorker } from "./layer-job.ts";
+import { rangeChunksSync } from "./blob-input.ts";
+import { RingReader } from "./chunk-ring.ts";
+import type { FromWorker, LayerJob } from "./layer-job.ts";
 import { readLayer } from "./read-layer.ts";
 
 if (parentPort === null) throw new Error("layer-worker runs as a worker thread only");
 const port = parentPort;
-let feed: ChunkQueue | undefined;
 
-port.on("message", (message: ToWorker) => {
-  if (message.kind === "job") void work(message.job);
-  else if (message.kind === "chunk") feed?.add(message.bytes);
-  else if (message.kind === "end") feed?.end();
-  else feed?.fail(imageError("LOAD_CANCELLED", "cancelled"));
-});
+port.on("message", (job: LayerJob) => void work(job));
 
-async function work(job: LayerJob): Promise<void> {
-  const queue = new ChunkQueue();
-  feed = queue;
-  const input = job.input === "stream" ? queue : queue.guarding(blobChunks(job.input));
+async function work({ file, ring, ...job }: LayerJob): Promise<void> {
+  const reader = new RingReader(ring);
   try {
-    const summary = await readLayer({
-      input: freeing(input),
-      expected: job.expected,
-      folder: job.folder,
-      limits: job.limits,
-      onProgress: (bytes) => send({ kind: "progress", bytes }),
-    });
-    send({ kind: "done", summary });
+    const input =
+      file === undefined ? ringChunks(reader) : fileChunks(rangeChunksSync(file), reader);
+    send({ kind: "done", summary: await readLayer({ input, ...job }) });
   } catch (cause) {
     const error = storeFailure(cause);
     const message = error instanceof Error ? error.message : String(error);
     const code = error instanceof DvmError ? error.code : undefined;
     send({ kind: "failed", code, message });
-  } finally {
-    feed = undefined;
   }
+}
+
+async function* ringChunks(reader: RingReader): AsyncGenerator<Uint8Array> {
+  for (let chunk = reader.next(); chunk !== undefined; chunk = reader.next()) yield chunk;
+  refuseCancelled(reader);
+}
+
+async function* fileChunks(
+  chunks: Iterable<Uint8Array>,
+  reader: RingReader,
+): AsyncGenerator<Uint8Array> {
+  for (const chunk of chunks) {
+    refuseCancelled(reader);
+    yield chunk;
+    send({ kind: "progress", bytes: chunk.length });
+  }
+}
+
+function refuseCancelled({ cancelled }: RingReader): void {
+  if (cancelled) throw imageError("LOAD_CANCELLED", "cancelled");
 }
 
 function send(message: FromWorker): void {
   port.postMessage(message);
-}
-
-/** Chunks that come by message, to be read as a stream; the sender bounds how many wait. */
-class ChunkQueue implements AsyncIterable<Uint8Array> {
-  readonly #chunks: Uint8Array[] = [];
-  #ended = false;
-  #failure: Error | undefined;
-  #wake: (() => void) | undefined;
-
-  add(bytes: Uint8Array): void {
-    this.#chunks.push(bytes);
-    this.#wake?.();
-  }
-
-  end(): void {
-    this.#ended = true;
-    this.#wake?.();
-  }
-
-  fail(error: Error): void {
-    this.#failure = error;
-    this.#wake?.();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    for (;;) {
-      if (this.#failure !== undefined) throw this.#failure;
-      const chunk = this.#chunks.shift();
-      if (chunk !== undefined) yield chunk;
-      else if (this.#ended) return;
-      else await new Promise<void>((resolve) => (this.#wake = resolve));
-    }
-  }
-
-  /** Passes another input through, until it is told to fail. */
-  async *guarding(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const chunk of input) {
-      if (this.#failure !== undefined) throw this.#failure;
-      yield chunk;
-    }
-  }
 }

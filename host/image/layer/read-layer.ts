@@ -40,7 +40,7 @@ export interface LayerSummary {
 }
 
 export interface ReadLayerOptions {
-  /** chunks of the blob that stay unchanged once they are handed over */
+  /** chunks of the blob, each valid until the next one is asked for */
   readonly input: AsyncIterable<Uint8Array>;
   readonly expected: ExpectedLayer;
   /** folder that takes the layer's files; it has to be there and empty */

@@ -1,7 +1,6 @@
 /** A blob as it streams from a registry; what was interrupted goes on where it stopped. */
 import type { Digest } from "../digest.ts";
 import { imageError } from "../errors.ts";
-import { freeMemory } from "../layer/free-memory.ts";
 import type { HttpClient, HttpResponse } from "./http-client.ts";
 import type { RegistryClient } from "./registry-client.ts";
 import { connectionError, isPassing } from "./registry-error.ts";
@@ -16,9 +15,6 @@ export interface BlobDownload {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Chunks are gathered up to this length, in `bytes`: each costs a message to another thread. */
-const GATHER_BYTES = 256 * 1024;
-
 /**
  * Yields the blob in chunks with memory of their own. Its digest is the reader's to check; its length is not passed.
  * @throws IMAGE_NOT_FOUND, DIGEST_MISMATCH for a length that is not the stated one, REGISTRY_*, LOAD_CANCELLED
@@ -29,7 +25,7 @@ export async function* downloadBlob(download: BlobDownload): AsyncGenerator<Uint
   for (let tries = 1; ; tries++) {
     const before = done;
     try {
-      for await (const chunk of gather(ranged(download, done))) {
+      for await (const chunk of ranged(download, done)) {
         done += chunk.length;
         yield chunk;
       }
@@ -93,30 +89,4 @@ async function bytesToSkip(
     "REGISTRY_PROTOCOL",
     `${client.where}: blob ${digest}: another range than asked for`,
   );
-}
-
-/** Joins small chunks. What came before a failure is yielded before it, so that it need not come again. */
-async function* gather(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let buffer = Buffer.allocUnsafeSlow(GATHER_BYTES);
-  let filled = 0;
-  let failure: { readonly error: unknown } | undefined;
-  try {
-    for await (const chunk of chunks) {
-      for (let at = 0; at < chunk.length; ) {
-        const step = Math.min(chunk.length - at, GATHER_BYTES - filled);
-        buffer.set(chunk.subarray(at, at + step), filled);
-        filled += step;
-        at += step;
-        if (filled < GATHER_BYTES) continue;
-        yield buffer;
-        buffer = Buffer.allocUnsafeSlow(GATHER_BYTES);
-        filled = 0;
-      }
-      freeMemory(chunk);
-    }
-  } catch (error) {
-    failure = { error };
-  }
-  if (filled > 0) yield buffer.subarray(0, filled);
-  if (failure !== undefined) throw failure.error;
 }

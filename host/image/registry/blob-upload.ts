@@ -20,6 +20,8 @@ export interface UploadOptions {
   readonly http: HttpClient;
   readonly onProgress: (done: number) => void;
   readonly signal: AbortSignal | undefined;
+  /** length of a chunk of a blob that is longer, in `bytes`; CHUNK_BYTES unless given */
+  readonly chunkBytes?: number;
 }
 
 /** Length of a chunk of a large blob, in `bytes`; smaller blobs go in one piece. */
@@ -30,9 +32,9 @@ const CHUNK_BYTES = 32 * 1024 * 1024;
  * @throws REGISTRY_*, LOAD_CANCELLED
  */
 export async function uploadBlob(blob: UploadBlob, options: UploadOptions): Promise<void> {
-  const { client, onProgress, signal } = options;
+  const { client, onProgress, signal, chunkBytes = CHUNK_BYTES } = options;
   const begun = await begin(options);
-  const whole = blob.size <= CHUNK_BYTES;
+  const whole = blob.size <= chunkBytes;
   const last = whole ? { from: 0, location: begun } : await sendChunks(blob, begun, options);
   const response = await client.send({
     method: "PUT",
@@ -60,12 +62,12 @@ async function begin({ client, signal }: UploadOptions): Promise<URL> {
 async function sendChunks(
   blob: UploadBlob,
   begun: URL,
-  { client, http, onProgress, signal }: UploadOptions,
+  { client, http, onProgress, signal, chunkBytes = CHUNK_BYTES }: UploadOptions,
 ): Promise<{ readonly from: number; readonly location: URL }> {
   let location = begun;
   let from = 0;
-  for (let tries = 1; blob.size - from > CHUNK_BYTES; ) {
-    const to = from + CHUNK_BYTES;
+  for (let tries = 1; blob.size - from > chunkBytes; ) {
+    const to = from + chunkBytes;
     try {
       const response = await client.send({
         method: "PATCH",

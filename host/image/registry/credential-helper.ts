@@ -63,7 +63,8 @@ async function runHelper(helper: string, verb: string, input: string): Promise<H
     );
   const child = spawn(`docker-credential-${helper}`, [verb], {
     stdio: ["pipe", "pipe", "ignore"],
-    timeout: TIMEOUT,
+    // In place of spawn's own `timeout`, whose timer outlives a helper that could not be started.
+    signal: AbortSignal.timeout(TIMEOUT),
     killSignal: "SIGKILL",
   });
   const { promise, resolve, reject } = Promise.withResolvers<HelperResult>();

@@ -13,8 +13,8 @@ import { type Sleep, sleep } from "./retry.ts";
 
 export interface RegistrySessionOptions {
   readonly settings: RegistrySettings;
-  /** credentials to use in place of those in Docker's configuration */
-  readonly credentials?: Credentials;
+  /** credentials to use in place of those in Docker's configuration; "none": neither */
+  readonly credentials?: Credentials | "none";
   /** told of each new try */
   readonly onRetry?: (reason: string) => void;
   /** stand-ins for tests */
@@ -54,6 +54,11 @@ export class RegistrySession implements AsyncDisposable {
     return this.#client(await this.origin(reference.domain), reference.path, "pull,push");
   }
 
+  /** The client for what mirrors are not asked. */
+  async originClient(reference: NamedReference): Promise<RegistryClient> {
+    return this.#client(await this.origin(reference.domain), reference.path, "pull");
+  }
+
   /** The registry of a domain. */
   origin(domain: string): Promise<Endpoint> {
     const known = this.#origins.get(domain);
@@ -72,7 +77,10 @@ export class RegistrySession implements AsyncDisposable {
       http: this.http,
       settings,
       host: base.host,
-      credentials: async () => credentials ?? (await findCredentials(settings.dockerConfig, host)),
+      credentials: async () => {
+        if (credentials === "none") return undefined;
+        return credentials ?? (await findCredentials(settings.dockerConfig, host));
+      },
     });
     this.#authorizers.set(key, made);
     return made;

@@ -1,5 +1,6 @@
 /** A tar archive as a tree of files: its members are found where they stand; a compressed one is decompressed once, into one unnamed file. */
-import { type FileHandle, mkdtemp, open, rm, stat } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { type FileHandle, open, rm, stat } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { imageError } from "../errors.ts";
 import { blobChunks, type FileRange } from "../layer/blob-input.ts";
@@ -23,14 +24,14 @@ type Member = { readonly range: FileRange } | { readonly link: string };
 
 /**
  * Opens an archive, packed or not.
- * @param spoolFolder where a packed one is unpacked to, for as long as the tree is open
+ * @param spoolFolder folder on whose file system a packed one is unpacked, for as long as the tree is open
  * @throws SOURCE_UNREADABLE, LAYER_CORRUPT, LAYER_LIMIT_EXCEEDED
  */
 export async function openArchiveTree(path: string, spoolFolder: string): Promise<FileTree> {
   const whole = await wholeFile(path);
   const spool = (await isCompressed(whole)) ? await unpack(whole, spoolFolder) : undefined;
   const close = async (): Promise<void> => {
-    if (spool !== undefined) await rm(spool.folder, { recursive: true, force: true });
+    await spool?.handle.close();
   };
   try {
     const members = await indexMembers(spool?.range ?? whole);
@@ -60,23 +61,26 @@ async function isCompressed(file: FileRange): Promise<boolean> {
   return detectCompression(head) !== "none";
 }
 
+/** Unpacks into a file that loses its name at once: the store's cleaners can take it for left over, and do no harm. */
 async function unpack(
   file: FileRange,
   spoolFolder: string,
-): Promise<{ folder: string; range: FileRange }> {
-  const folder = await mkdtemp(join(spoolFolder, "archive-"));
+): Promise<{ readonly handle: FileHandle; readonly range: FileRange }> {
+  const name = join(spoolFolder, `archive-${randomBytes(8).toString("hex")}`);
+  const handle = await open(name, "wx+", 0o600);
   try {
-    const path = join(folder, "tar");
-    await using handle = await open(path, "wx", 0o600);
+    await rm(name, { force: true });
     let length = 0;
     for await (const chunk of decompress(blobChunks(file))) {
       length += chunk.length;
       refuseBomb(length, file.length);
       await handle.writeFile(chunk);
     }
-    return { folder, range: { kind: "range", path, offset: 0, length } };
+    // Any thread of this process can open it by this path, for as long as the handle is open.
+    const path = `/proc/self/fd/${handle.fd}`;
+    return { handle, range: { kind: "range", path, offset: 0, length } };
   } catch (error) {
-    await rm(folder, { recursive: true, force: true });
+    await handle.close();
     throw error;
   }
 }

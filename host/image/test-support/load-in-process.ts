@@ -1,4 +1,4 @@
-/** A process of its own that loads an image: `node load-in-process.ts REFERENCE STORE [stop]`. With `stop` it stands still in the middle of a layer. */
+/** A process of its own that loads and lists an image: `node load-in-process.ts REFERENCE STORE [KIND]`. It stands still at the first event of the kind given. */
 import { ImageStore } from "../image-store.ts";
 import { loadImage } from "../load-image.ts";
 import { parseReference } from "../reference.ts";
@@ -16,9 +16,10 @@ await using source =
     : await openFileSource(reference, store.folder.path("tmp"));
 await using image = await loadImage(source, {
   store,
-  onEvent: (event) => {
-    if (event.kind !== "layer-progress" || stop === undefined) return;
-    process.stdout.write("reading\n");
+  ...(reference.transport === "registry" ? { tag: reference } : {}),
+  onEvent: ({ kind }) => {
+    if (kind !== stop) return;
+    process.stdout.write(`${kind}\n`);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   },
 });

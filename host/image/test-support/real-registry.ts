@@ -74,7 +74,8 @@ export async function tool(program: string, ...args: readonly string[]): Promise
   return stdout;
 }
 
-function isInstalled(program: string): boolean {
+/** Whether a program is on the search path. */
+export function isInstalled(program: string): boolean {
   try {
     execFileSync("sh", ["-c", `command -v ${program}`], { stdio: "ignore" });
     return true;
@@ -110,7 +111,10 @@ function makeCertificates(folder: string): void {
     "-subj",
     "/CN=localhost",
   );
-  writeFileSync(join(folder, "names"), "subjectAltName=IP:127.0.0.1,DNS:localhost\n");
+  writeFileSync(
+    join(folder, "names"),
+    "subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:registry.test\n",
+  );
   const sign = [
     "-CA",
     "ca.crt",

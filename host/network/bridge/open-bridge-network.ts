@@ -1,5 +1,6 @@
 /** Network mode `bridge`, and users' networks: a tap on a bridge, an address of a pool, ports by nftables. */
 
+import { DvmError } from "../../errors.ts";
 import { holdNameService } from "../dns/name-service.ts";
 import { networkError } from "../errors.ts";
 import { formatIpv4 } from "../ipv4.ts";
@@ -17,7 +18,7 @@ import {
   turnForwardingOn,
 } from "./devices.ts";
 import { ENDPOINT_VERSION, type Endpoint } from "./endpoint.ts";
-import { HostState } from "./host-state.ts";
+import { HostState, lookAtEndpoints } from "./host-state.ts";
 import { rules } from "./rules.ts";
 
 export interface BridgeOptions {
@@ -67,6 +68,7 @@ export async function openBridgeNetwork(options: BridgeOptions): Promise<Prepare
       },
     ],
     nameServers: [gateway],
+    gateway,
     ports,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
@@ -77,9 +79,30 @@ export async function sweepBridges(): Promise<void> {
   if (process.getuid?.() === 0) await detach(() => false);
 }
 
-/** Disconnects the machine of a run directory, which another process may have connected. */
-export async function closeBridgeNetworks(runDirectory: string): Promise<void> {
-  await detach((endpoint) => endpoint.runDirectory === runDirectory);
+/**
+ * Takes over a machine that a process connected which has ended since: names are answered again and its ports are
+ * held again. A port that somebody else has taken meanwhile stays theirs for new sockets, and the machine's for
+ * packets. Disposing of the result disconnects the machine.
+ */
+export async function adoptBridgeNetworks(runDirectory: string): Promise<AsyncDisposable> {
+  const isMeant = (endpoint: Endpoint) => endpoint.runDirectory === runDirectory;
+  const endpoints = lookAtEndpoints().filter(isMeant);
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => detach(isMeant));
+  for (const { network, ports } of endpoints) {
+    for (const port of ports) await holdAgain(undo, port);
+    undo.use(await holdNameService(network));
+  }
+  return undo.move();
+}
+
+async function holdAgain(holds: AsyncDisposableStack, port: PublishedPort): Promise<void> {
+  const { hostPort, ...request } = port;
+  try {
+    holds.use(await reservePorts([{ ...request, hostPorts: [hostPort, hostPort] }]));
+  } catch (error) {
+    if (!(error instanceof DvmError)) throw error;
+  }
 }
 
 async function attach(options: BridgeOptions, ports: readonly PublishedPort[]): Promise<Endpoint> {

@@ -47,6 +47,7 @@ export async function openUserNetwork(options: UserNetworkOptions): Promise<Prep
       },
     ],
     nameServers: [NETWORK.nameServer],
+    gateway: NETWORK.gateway,
     ports,
     [Symbol.asyncDispose]: async () => passt[Symbol.dispose](),
   };

@@ -3,6 +3,8 @@
 import type { Disk } from "../devices/block/disk.ts";
 import { ExtentDisk } from "../devices/block/extent-disk.ts";
 import { RawDisk } from "../devices/block/raw-disk.ts";
+import { DiskLimiter } from "../devices/block/token-bucket.ts";
+import { FuseServer } from "../devices/fs/fuse-server.ts";
 import { StreamLink } from "../devices/net/stream-link.ts";
 import { TapLink } from "../devices/net/tap-link.ts";
 import { VirtioBalloon } from "../devices/virtio/balloon.ts";
@@ -11,10 +13,12 @@ import { VirtioConsole } from "../devices/virtio/console.ts";
 import { ConsoleLogPort } from "../devices/virtio/console-log.ts";
 import { ConsoleSocketPort } from "../devices/virtio/console-socket.ts";
 import type { VirtioDevice } from "../devices/virtio/device.ts";
+import { VirtioFs } from "../devices/virtio/fs.ts";
 import { VirtioNet } from "../devices/virtio/net.ts";
 import { VIRTIO_MMIO_QUEUE_NOTIFY } from "../devices/virtio/registers.ts";
 import { VirtioRng } from "../devices/virtio/rng.ts";
 import { VirtioTransport } from "../devices/virtio/transport.ts";
+import type { DiskLimits } from "../hypervisor.ts";
 import { createGuestMemory, type GuestMemory } from "../memory/guest-memory.ts";
 import {
   memoryRanges,
@@ -34,6 +38,9 @@ import type { System } from "./system.ts";
 import { createVcpu, type Vcpu } from "./vcpu.ts";
 import { Vm } from "./vm.ts";
 import type { VmmConfig, VmmDisk } from "./vmm-config.ts";
+
+/** Tag of the file system that all shares are in, by which the guest's agent mounts it. */
+const SHARE_TAG = "dvm";
 
 /** What a vCPU's thread needs; everything in it can be posted to another thread. */
 export interface VcpuTask {
@@ -106,23 +113,36 @@ function createDevices(system: System, config: VmmConfig, onGuestOpen: () => voi
     new ConsoleLogPort(system, config.fds.console),
     new ConsoleSocketPort(system, { name: "dvm.agent", listener: config.fds.agent, onGuestOpen }),
   ]);
+  const limiters = new Map<string, DiskLimiter>(); // disks with the same limits have them together
+  const limiterOf = (limits: DiskLimits | undefined): DiskLimiter | undefined => {
+    if (limits === undefined) return undefined;
+    const key = JSON.stringify(limits);
+    const limiter = limiters.get(key) ?? new DiskLimiter(limits, system.now());
+    limiters.set(key, limiter);
+    return limiter;
+  };
   const disks = config.disks.map(
     ({ serial, limits, ...rest }) =>
-      new VirtioBlock(system, { serial, limits, disk: openDisk(system, rest) }),
+      new VirtioBlock(system, { serial, limiter: limiterOf(limits), disk: openDisk(system, rest) }),
   );
   const cards = config.networks.map(
     ({ mac, kind, fd }) =>
       new VirtioNet(kind === "tap" ? new TapLink(system, fd) : new StreamLink(system, fd), mac),
   );
-  return [console, new VirtioRng(system), new VirtioBalloon(system), ...disks, ...cards];
+  const shares =
+    config.shares.length > 0
+      ? [new VirtioFs(new FuseServer(system, config.shares), SHARE_TAG)]
+      : [];
+  const [rng, balloon] = [new VirtioRng(system), new VirtioBalloon(system)];
+  return [console, rng, balloon, ...disks, ...cards, ...shares];
 }
 
 function openDisk(
   system: System,
-  { source, readOnly }: Pick<VmmDisk, "source" | "readOnly">,
+  { source, readOnly, disposable }: Pick<VmmDisk, "source" | "readOnly" | "disposable">,
 ): Disk {
   if (source.kind === "extents") return new ExtentDisk(system, source.extents);
-  const disk = new RawDisk(system, source.fd);
+  const disk = new RawDisk(system, source.fd, { disposable });
   return readOnly ? { length: disk.length, read: (offset, data) => disk.read(offset, data) } : disk;
 }
 

@@ -18,10 +18,10 @@ export interface Mapping {
 
 export interface System {
   ioctl(fd: number, request: number, argument: number): number;
+  /** A system call by its number, see `SYS`, for what has no method of its own. */
+  syscall(number: number, ...values: readonly (number | bigint)[]): number;
   /** Maps `length` bytes: fresh memory, or those of `fd` from its start. Throws when the kernel refuses. */
   map(length: number, source?: { readonly fd: number; readonly shared: boolean }): Mapping;
-  /** A file of `length` bytes that lives in memory alone. */
-  memfd(name: string, length: number): number;
   /** A non-blocking counter descriptor. */
   eventfd(): number;
   read(fd: number, address: HostAddress, length: number): number;

@@ -67,6 +67,10 @@ export class TestSystem implements System {
     return -EINVAL;
   }
 
+  syscall(): number {
+    return 0;
+  }
+
   map(length: number, source?: { readonly fd: number }): Mapping {
     const content = source === undefined ? undefined : this.files.get(source.fd);
     const bytes = content?.buffer instanceof ArrayBuffer ? content.buffer : new ArrayBuffer(length);
@@ -74,10 +78,6 @@ export class TestSystem implements System {
     this.#nextAddress += Math.ceil(length / 4096) * 4096 + 4096; // a gap that nothing may reach into
     this.#mappings.push({ address, bytes: new Uint8Array(bytes) });
     return { address, bytes };
-  }
-
-  memfd(_name: string, length: number): number {
-    return this.file(new Uint8Array(length));
   }
 
   eventfd(): number {

@@ -19,6 +19,7 @@ import {
   KVM_SET_MSRS,
   KVM_SET_REGS,
   KVM_SET_SREGS,
+  KVM_SET_XCRS,
   kvm_cpuid_entry2,
   kvm_cpuid2,
   kvm_msr_entry,
@@ -26,6 +27,7 @@ import {
   kvm_regs,
   kvm_run,
   kvm_sregs,
+  kvm_xcrs,
 } from "../../sys/kvm.ts";
 import { type CpuidEntry, filterCpuid } from "../x86_64/cpuid.ts";
 import { setEntryRegs, setEntrySregs } from "../x86_64/registers.ts";
@@ -35,6 +37,9 @@ import type { Vm } from "./vm.ts";
 
 /** Room for the CPUID leaves of any host; KVM itself has a limit of 256 since Linux 5.13. */
 const CPUID_ENTRIES_LIMIT = 256;
+
+/** leaf of the state that XSAVE saves */
+const CPUID_XSTATE = 0xd;
 
 const MSR_IA32_MISC_ENABLE = 0x1a0;
 const MISC_ENABLE_FAST_STRING = 1;
@@ -65,7 +70,8 @@ export function createVcpu(system: System, vm: Vm, options: VcpuOptions): Vcpu {
   const runLength = control(system, vm.kvmFd, mapSize, 0);
   const run = system.map(runLength, { fd, shared: true });
   const argument = system.map(kvm_cpuid2.size + CPUID_ENTRIES_LIMIT * kvm_cpuid_entry2.size);
-  setCpuid(system, { vm, fd, argument, options });
+  const entries = setCpuid(system, { vm, fd, argument, options });
+  setExtendedControl(system, { fd, argument, entries });
   setMsrs(system, fd, argument);
   if (id === 0) setRegisters(system, { fd, argument, entry });
   return { id, fd, run: run.address, runLength };
@@ -74,7 +80,7 @@ export function createVcpu(system: System, vm: Vm, options: VcpuOptions): Vcpu {
 function setCpuid(
   system: System,
   { vm, fd, argument, options }: { vm: Vm; fd: number; argument: Mapping; options: VcpuOptions },
-): void {
+): readonly CpuidEntry[] {
   const view = new DataView(argument.bytes);
   view.setUint32(kvm_cpuid2.nent, CPUID_ENTRIES_LIMIT, true);
   control(
@@ -93,6 +99,7 @@ function setCpuid(
     writeCpuidEntry(view, kvm_cpuid2.entries + index * kvm_cpuid_entry2.size, entry);
   }
   control(system, fd, { name: "KVM_SET_CPUID2", request: KVM_SET_CPUID2 }, argument.address);
+  return entries;
 }
 
 const CPUID_FIELDS = ["function", "index", "flags", "eax", "ebx", "ecx", "edx"] as const;
@@ -113,6 +120,24 @@ function readCpuidEntry(view: DataView, at: number): CpuidEntry {
 
 function writeCpuidEntry(view: DataView, at: number, entry: CpuidEntry): void {
   for (const name of CPUID_FIELDS) view.setUint32(at + kvm_cpuid_entry2[name], entry[name], true);
+}
+
+/**
+ * XCR0 begins with all that the guest may enable, as Linux does at once. QEMU's emulated SVM (7.2) does not intercept
+ * XSETBV: there KVM would go on with the value after reset, and show the guest an XSAVE area that is too small.
+ */
+function setExtendedControl(
+  system: System,
+  { fd, argument, entries }: { fd: number; argument: Mapping; entries: readonly CpuidEntry[] },
+): void {
+  const features = entries.find((entry) => entry.function === CPUID_XSTATE && entry.index === 0);
+  if (features === undefined || features.eax === 0) return;
+  new Uint8Array(argument.bytes).fill(0, 0, kvm_xcrs.size);
+  const view = new DataView(argument.bytes);
+  view.setUint32(kvm_xcrs.nr_xcrs, 1, true);
+  view.setUint32(kvm_xcrs["xcrs[0].value"], features.eax, true);
+  view.setUint32(kvm_xcrs["xcrs[0].value"] + 4, features.edx, true);
+  control(system, fd, { name: "KVM_SET_XCRS", request: KVM_SET_XCRS }, argument.address);
 }
 
 function setMsrs(system: System, fd: number, argument: Mapping): void {

@@ -1,22 +1,18 @@
 /** What a VMM process is told: the machine, with an open descriptor wherever the host side had a path. */
 
+import type { DiskLimits } from "../hypervisor.ts";
+
 /** A run of a joined disk; lengths and offsets in `bytes`. */
 export type FileExtent =
   | { readonly kind: "file"; readonly fd: number; readonly offset: number; readonly length: number }
   | { readonly kind: "zero"; readonly length: number };
 
-/** What a disk may use: one token bucket each, undefined for no limit. */
-export interface DiskLimits {
-  /** in `bytes per second` */
-  readonly bytesPerSecond?: number;
-  /** in `operations per second` */
-  readonly operationsPerSecond?: number;
-}
-
 export interface VmmDisk {
   /** at most 20 ASCII bytes */
   readonly serial: string;
   readonly readOnly: boolean;
+  /** whether a flush of the guest need not reach stable storage */
+  readonly disposable: boolean;
   readonly limits?: DiskLimits;
   readonly source:
     | { readonly kind: "extents"; readonly extents: readonly FileExtent[] }
@@ -31,9 +27,10 @@ export interface VmmNetwork {
 }
 
 export interface VmmShare {
-  /** at most 36 UTF-8 bytes */
-  readonly tag: string;
-  /** descriptor of the folder */
+  /** name in the root of the shared file system, ASCII */
+  readonly name: string;
+  readonly kind: "folder" | "file";
+  /** O_PATH descriptor */
   readonly fd: number;
   readonly readOnly: boolean;
 }

@@ -35,7 +35,8 @@ export function machineExit(
   }
   if (signal !== null) return { reason: "killed", signal };
   if (code === null) return { reason: "killed", signal: "SIGKILL" };
-  const last = log.trim().split("\n").at(-1) ?? "";
+  const lines = log.trim().split("\n");
+  const last = lines.findLast((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1); // Node says more after its errors
   return { reason: "vmm-error", message: `the VMM ended with code ${code}: ${last}` };
 }
 

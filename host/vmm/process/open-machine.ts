@@ -1,8 +1,8 @@
 /** Opens every file that a machine is made of, so that its VMM process needs no path. */
 
-import { constants, rmSync } from "node:fs";
+import { constants, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { FileDescriptor } from "../../sys/file-descriptor.ts";
+import { FileDescriptor, O_PATH } from "../../sys/file-descriptor.ts";
 import { openTap } from "../../sys/tap.ts";
 import { connectUnix, listenUnix } from "../../sys/unix-socket.ts";
 import { VmmError, type VmmErrorCode } from "../errors.ts";
@@ -44,11 +44,6 @@ export function openMachine(
   machine: MachineConfig,
   { detached }: { readonly detached: boolean },
 ): OpenedMachine {
-  if (machine.shares.length > 0) {
-    throw new VmmError("VMM_UNSUPPORTED", "the kvm backend shares no folders yet", {
-      hint: "use `--vmm qemu`",
-    });
-  }
   using table = new DescriptorTable();
   const inRun = (name: string): string => join(machine.runDirectory, name);
   const { O_RDWR, O_CREAT, O_APPEND, O_TRUNC, O_WRONLY } = constants;
@@ -73,10 +68,11 @@ export function openMachine(
       kind: backend.kind,
       fd: openNetwork(table, backend),
     })),
-    shares: machine.shares.map(({ tag, path, readOnly }) => ({
-      tag,
+    shares: machine.shares.map(({ name, path, readOnly }) => ({
+      name,
+      kind: statSync(path, { throwIfNoEntry: false })?.isDirectory() === false ? "file" : "folder",
       readOnly,
-      fd: table.open(path, constants.O_DIRECTORY),
+      fd: table.open(path, O_PATH),
     })),
     fds,
   };
@@ -84,7 +80,8 @@ export function openMachine(
   return { descriptors: held.numbers, config, [Symbol.dispose]: () => held[Symbol.dispose]() };
 }
 
-function openDisk(table: DescriptorTable, { serial, readOnly, source }: DiskConfig): VmmDisk {
+function openDisk(table: DescriptorTable, disk: DiskConfig): VmmDisk {
+  const { serial, readOnly, source, limits, disposable = false } = disk;
   if (source.kind === "extents") {
     const extents = source.extents.map(
       (extent): FileExtent =>
@@ -97,7 +94,13 @@ function openDisk(table: DescriptorTable, { serial, readOnly, source }: DiskConf
               length: extent.length,
             },
     );
-    return { serial, readOnly: true, source: { kind: "extents", extents } };
+    return {
+      serial,
+      readOnly: true,
+      disposable,
+      ...(limits && { limits }),
+      source: { kind: "extents", extents },
+    };
   }
   const flags = readOnly ? constants.O_RDONLY : constants.O_RDWR;
   if (source.format !== "raw") {
@@ -106,7 +109,7 @@ function openDisk(table: DescriptorTable, { serial, readOnly, source }: DiskConf
     });
   }
   const fd = table.open(source.path, flags, "VMM_DISK_NOT_FOUND");
-  return { serial, readOnly, source: { kind: "raw", fd } };
+  return { serial, readOnly, disposable, ...(limits && { limits }), source: { kind: "raw", fd } };
 }
 
 function openNetwork(table: DescriptorTable, backend: NetworkDeviceConfig["backend"]): number {

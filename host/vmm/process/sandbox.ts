@@ -10,17 +10,42 @@ import { KVM_RUN } from "../../sys/kvm.ts";
 import { dropCapabilities, restrictFiles, setNoNewPrivileges } from "../../sys/privileges.ts";
 import { type AllowedCall, installSeccompFilter } from "../../sys/seccomp.ts";
 import { SYS } from "../../sys/system-call-numbers.ts";
+import type { VmmShare } from "../kvm/vmm-config.ts";
 
-/** For each thread: the calling one keeps the files it has, and those beneath the shared `folders`. */
-export function restrictThread(folders: readonly number[]): void {
+/**
+ * For the device thread: it keeps the files it has, and those beneath the shared folders. For these it also keeps, if
+ * it is root's, what it takes to act for all users of the guest.
+ */
+export function restrictDeviceThread(shares: readonly VmmShare[]): void {
   setNoNewPrivileges();
-  restrictFiles(folders);
-  dropCapabilities();
+  restrictFiles(shares);
+  const kept = shares.some(({ readOnly }) => !readOnly) ? WRITING : READING;
+  dropCapabilities(shares.length > 0 ? kept : []);
 }
 
+/** For each thread of a vCPU, which needs no file but those that are open. */
+export function restrictVcpuThread(): void {
+  setNoNewPrivileges();
+  restrictFiles([]);
+  dropCapabilities([]);
+}
+
+// linux/capability.h. Files of anyone are read; and changed, given away, or made executable with another's rights.
+const CAP_CHOWN = 0;
+const CAP_DAC_OVERRIDE = 1;
+const CAP_DAC_READ_SEARCH = 2;
+const CAP_FOWNER = 3;
+const CAP_FSETID = 4;
+const READING = [CAP_DAC_READ_SEARCH];
+const WRITING = [CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID];
+
 /** For the process, once: a system call outside the list ends it by SIGSYS. */
-export function restrictProcess({ shares }: { readonly shares: boolean }): void {
-  const names = shares ? [...MACHINE_CALLS, ...SHARE_CALLS] : MACHINE_CALLS;
+export function restrictProcess(shares: readonly VmmShare[]): void {
+  const names = [
+    ...MACHINE_CALLS,
+    ...(shares.length > 0 ? SHARE_CALLS : []),
+    ...(shares.some(({ readOnly }) => !readOnly) ? SHARE_CHANGE_CALLS : []),
+  ];
   const calls = names.map((name): AllowedCall => ({ number: SYS[name] }));
   installSeccompFilter([RUN, ...calls, OPEN]);
 }
@@ -83,12 +108,21 @@ const MACHINE_CALLS: readonly CallName[] = [
   "exit_group",
 ];
 
-/** What a FUSE server does to files beneath its folder. */
+/** What a FUSE server asks of files beneath its folder. */
 const SHARE_CALLS: readonly CallName[] = [
   "openat2",
   "statx",
   "readlinkat",
   "getdents64",
+  "fsync",
+  "syncfs",
+  "fstatfs",
+  "fgetxattr",
+  "flistxattr",
+];
+
+/** What it does to them. */
+const SHARE_CHANGE_CALLS: readonly CallName[] = [
   "mkdirat",
   "mknodat",
   "unlinkat",
@@ -96,10 +130,9 @@ const SHARE_CALLS: readonly CallName[] = [
   "linkat",
   "symlinkat",
   "fchmod",
-  "fchown",
   "fchmodat",
   "fchownat",
   "utimensat",
-  "fsync",
-  "fstatfs",
+  "fsetxattr",
+  "fremovexattr",
 ];

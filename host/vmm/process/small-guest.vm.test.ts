@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { VmmError } from "../errors.ts";
 import { KvmHypervisor } from "./kvm-hypervisor.ts";
 import { type Conversation, SmallGuests, sumOf, whyNoKvm } from "./small-guest/small-guest.ts";
@@ -110,11 +113,34 @@ describe("the end of a machine", { skip }, () => {
       }));
   }
 
+  it("by a vCPU that KVM cannot go on with is told as an error", () =>
+    withGuest(async (_, machine) => {
+      machine.agent.write("j");
+      const exit = await machine.exit;
+      assert.ok(exit.reason === "vmm-error");
+      assert.match(exit.message, /KVM internal error/);
+    }));
+
   it("by a signal names the signal", () =>
     withGuest(async (_, machine) => {
       process.kill(machine.pid, "SIGTERM");
       assert.deepEqual(await machine.exit, { reason: "killed", signal: "SIGTERM" });
     }));
+
+  it("comes with that of the process that started it", async () => {
+    assert.ok(guests);
+    const module = JSON.stringify(join(import.meta.dirname, "small-guest/small-guest.ts"));
+    const script = `const { SmallGuests } = await import(${module});
+      console.log((await new SmallGuests().start()).machine.pid);`;
+    const words = ["--no-warnings", "--input-type=module-typescript", "-e", script];
+    const env = { ...process.env, TMPDIR: guests.folder, DVM_SMALL_GUEST: guests.kernel };
+    const starter = spawn(process.execPath, words, { env, stdio: ["ignore", "pipe", "inherit"] });
+    const [line] = await once(starter.stdout, "data");
+    const vmm = Number(line);
+    assert.ok(existsSync(`/proc/${vmm}`));
+    starter.kill("SIGKILL");
+    while (isAlive(vmm)) await setTimeout(10);
+  });
 
   it("leaves no process", () =>
     withGuest(async (_, machine) => {
@@ -191,6 +217,15 @@ describe("a start that fails", { skip }, () => {
     await assert.rejects(new KvmHypervisor().start(config), { code: "VMM_UNSUPPORTED" });
   });
 });
+
+/** Whether a process runs, for one that has ended may wait for whoever asks for its exit code. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}
 
 function exitsOf(statistics: unknown): number {
   assert.ok(typeof statistics === "object" && statistics !== null && "exits" in statistics);

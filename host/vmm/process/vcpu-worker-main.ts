@@ -2,17 +2,18 @@
 
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { vmmSystem } from "../../sys/vmm-system.ts";
+import type { VcpuTask } from "../kvm/machine.ts";
 import { runVcpuTask } from "../kvm/vcpu-thread.ts";
-import { restrictThread } from "./sandbox.ts";
-import { Gate, type VcpuWork } from "./vcpu-worker.ts";
+import { restrictVcpuThread } from "./sandbox.ts";
+import { Gate } from "./vcpu-worker.ts";
 
 const gate = workerData as Int32Array<SharedArrayBuffer>; // from vcpu-worker.ts, as is the message
 Atomics.wait(gate, 0, Gate.starting);
 if (parentPort === null) throw new Error("not a Worker");
 const { message } = receiveMessageOnPort(parentPort) ?? {};
-const { task, folders } = message as VcpuWork;
+const task = message as VcpuTask;
 const run = vmmSystem.view(task.vcpu.run, task.vcpu.runLength);
-restrictThread(folders);
+restrictVcpuThread();
 Atomics.store(gate, 0, Gate.restricted);
 Atomics.notify(gate, 0);
 Atomics.wait(gate, 0, Gate.restricted);

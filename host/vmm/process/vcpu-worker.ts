@@ -3,16 +3,8 @@
 import { Worker } from "node:worker_threads";
 import type { VcpuTask } from "../kvm/machine.ts";
 
-/** Beside this module, or beside the bundle that it is part of. */
-const EXTENSION = import.meta.url.endsWith(".ts") ? "ts" : "mjs";
-const MAIN = new URL(`./vcpu-worker-main.${EXTENSION}`, import.meta.url);
-
-/** What a Worker is given; it can be posted. */
-export interface VcpuWork {
-  readonly task: VcpuTask;
-  /** descriptors of the folders that its sandbox leaves open */
-  readonly folders: readonly number[];
-}
+/** Beside the VMM's main module, be that a source or a bundle. */
+const MAIN = (process.argv[1] ?? "").replace(/main(\.\w+)$/, "vcpu-worker-main$1");
 
 /** States of the gate, a shared word, in order; each side waits for the other's move. */
 export const Gate = { starting: 0, prepared: 1, restricted: 2, running: 3 } as const;
@@ -22,8 +14,8 @@ export class VcpuWorker {
   readonly #worker = new Worker(MAIN, { workerData: this.#gate });
 
   /** Gives the Worker its work, of which it does all but run. */
-  prepare(work: VcpuWork): void {
-    this.#worker.postMessage(work);
+  prepare(task: VcpuTask): void {
+    this.#worker.postMessage(task);
     this.#open(Gate.prepared);
   }
 

@@ -74,7 +74,10 @@ export class VmmProcess implements Machine {
     return JSON.parse(Buffer.concat(chunks).toString());
   }
 
-  /** Stops all threads of the VMM where they are, those that run the guest too. */
+  /**
+   * Stops all threads of the VMM where they are, those that run the guest too. The guest's kernel has no detector of
+   * lockups that the lost time could alarm, so it need not be told (KVM_KVMCLOCK_CTRL).
+   */
   async pause(): Promise<void> {
     this.#link.signal("SIGSTOP");
   }

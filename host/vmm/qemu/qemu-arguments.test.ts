@@ -59,9 +59,9 @@ const golden = `
 -device virtio-rng-device,rng=rng
 -device virtio-balloon-device,free-page-reporting=on,deflate-on-oom=on
 -blockdev {"node-name":"disk0","driver":"vmdk","read-only":true,"discard":"unmap","file":{"driver":"file","filename":"/r/disk-0.vmdk","locking":"off"}}
--device virtio-blk-device,drive=disk0,serial=dvm-image,werror=report,rerror=report
+-device virtio-blk-device,drive=disk0,serial=dvm-image,opt_io_size=262144,werror=report,rerror=report
 -blockdev {"node-name":"disk1","driver":"qcow2","read-only":false,"discard":"unmap","file":{"driver":"file","filename":"/c/a,b.qcow2","locking":"on"}}
--device virtio-blk-device,drive=disk1,serial=dvm-upper,werror=report,rerror=report
+-device virtio-blk-device,drive=disk1,serial=dvm-upper,opt_io_size=262144,werror=report,rerror=report
 -netdev {"type":"tap","id":"net0","ifname":"dvm0","script":"no","downscript":"no"}
 -device virtio-net-device,netdev=net0,mac=02:00:00:00:00:01
 -netdev {"type":"stream","id":"net1","server":false,"addr":{"type":"unix","path":"/r/net,1"}}
@@ -86,6 +86,50 @@ test("several CPUs keep their local timers and their locks", () => {
   assert.match(text, /^-smp 2$/m);
 });
 
+test("a disk that goes with the machine is never flushed, by the guest or by QEMU", () => {
+  const source = { kind: "file", path: "/d", format: "raw" } as const;
+  const disk = { serial: "upper", readOnly: false, source };
+  const argumentsFor = (disposable: boolean) =>
+    lines(
+      qemuArguments({
+        config: { ...config, disks: [{ ...disk, disposable }] },
+        accelerator: "tcg",
+      }),
+    );
+  assert.match(argumentsFor(true), /"cache":\{"no-flush":true\}/);
+  assert.match(argumentsFor(true), /^-device virtio-blk-device,.*,write-cache=off,/m);
+  assert.doesNotMatch(argumentsFor(false), /no-flush|write-cache/);
+});
+
+test("what is shared is one device, and its server has the machine's memory", () => {
+  const shares = [
+    { name: "s0", path: "/p", readOnly: false },
+    { name: "s1", path: "/q", readOnly: true },
+  ];
+  const networks: MachineConfig["networks"] = [];
+  const text = lines(
+    qemuArguments({ config: { ...config, networks, shares }, accelerator: "tcg" }),
+  );
+  assert.match(text, /^-object memory-backend-memfd,id=memory,size=256M,share=on$/m);
+  assert.match(text, /^-machine memory-backend=memory$/m);
+  assert.match(text, /^-chardev socket,id=shares,path=\/r\/shares.sock$/m);
+  assert.equal(text.match(/^-device vhost-user-fs-device,.*tag=dvm,/gm)?.length, 1);
+});
+
+test("disks with the same limits share a throttle group", () => {
+  const limits = { read: { bytesPerSecond: 1000 }, write: { operationsPerSecond: 5 } };
+  const disks = config.disks.map((disk) => ({ ...disk, limits }));
+  const args = qemuArguments({ config: { ...config, disks }, accelerator: "tcg" });
+  const objects = args.filter((word) => word.includes('"qom-type":"throttle-group"'));
+  assert.deepEqual(
+    objects.map((text) => JSON.parse(text).limits),
+    [{ "bps-read": 1000, "iops-write": 5 }],
+  );
+  const nodes = args.filter((word) => word.startsWith('{"node-name":"disk'));
+  const group = JSON.parse(objects[0] ?? "{}").id;
+  for (const node of nodes) assert.equal(JSON.parse(node)["throttle-group"], group);
+});
+
 test("what could be read as another option, or cannot be made, is refused", () => {
   const [disk] = config.disks;
   assert.ok(disk);
@@ -100,7 +144,7 @@ test("what could be read as another option, or cannot be made, is refused", () =
     { disks: [{ ...disk, readOnly: false }] },
     { disks: [{ serial: "", readOnly: true, source: file }] },
     { networks: [{ mac: "02:00,x", backend: { kind: "tap", name: "t" } }] },
-    { shares: [{ tag: "t", path: "/p", readOnly: false }] },
+    { disks: Array.from({ length: 9 }, (_, index) => ({ ...disk, serial: `d${index}` })) },
   ];
   for (const change of bad) {
     assert.throws(

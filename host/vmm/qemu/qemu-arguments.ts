@@ -3,7 +3,9 @@
 import { join } from "node:path";
 import { VmmError } from "../errors.ts";
 import type { Accelerator, DiskConfig, MachineConfig, NetworkDeviceConfig } from "../hypervisor.ts";
+import { throttleArguments, throttledNode } from "./disk-throttle.ts";
 import { kernelCommandLine } from "./kernel-command-line.ts";
+import { memoryArguments, shareArguments } from "./share-arguments.ts";
 
 /** Descriptors that QEMU inherits; each is one end of a connected stream socket. */
 export const QMP_FD = 3;
@@ -42,6 +44,7 @@ export interface QemuArgumentsOptions {
  */
 export function qemuArguments(options: QemuArgumentsOptions): string[] {
   const { config, accelerator, tscKhz, detached = false } = options;
+  checkDevices(config);
   return [
     ...processArguments(config),
     ...machineArguments(config, accelerator),
@@ -51,9 +54,26 @@ export function qemuArguments(options: QemuArgumentsOptions): string[] {
     ...["-object", "rng-builtin,id=rng", "-device", "virtio-rng-device,rng=rng"],
     // The guest gives pages back as it frees them; it is never asked to give more.
     ...["-device", "virtio-balloon-device,free-page-reporting=on,deflate-on-oom=on"],
+    ...throttleArguments(config.disks),
     ...config.disks.flatMap((disk, index) => diskArguments(disk, index, config.runDirectory)),
     ...config.networks.flatMap(networkArguments),
+    ...shareArguments(config),
   ];
+}
+
+/** virtio devices that a microvm without ACPI has room for (QEMU 7.2, hw/i386/microvm.c). */
+const MAX_DEVICES = 8;
+/** Console, entropy, balloon. */
+const OWN_DEVICES = 3;
+
+function checkDevices({ disks, networks, shares }: MachineConfig): void {
+  const count = OWN_DEVICES + disks.length + networks.length + Math.min(shares.length, 1);
+  if (count <= MAX_DEVICES) return;
+  throw new VmmError(
+    "VMM_UNSUPPORTED",
+    `a machine with ${disks.length} disks, ${networks.length} networks${shares.length > 0 ? " and shared folders" : ""} needs ${count} devices, and QEMU's has ${MAX_DEVICES}`,
+    { hint: "fewer networks, or fewer volumes that are disks; folders are one device together" },
+  );
 }
 
 /** Where the VMDK descriptor of a joined disk stands. */
@@ -77,12 +97,6 @@ function processArguments({ id }: MachineConfig): string[] {
 }
 
 function machineArguments(config: MachineConfig, accelerator: Accelerator): string[] {
-  if (config.shares.length > 0) {
-    throw new VmmError(
-      "VMM_UNSUPPORTED",
-      `shared folder ${config.shares[0]?.path} with the QEMU backend`,
-    );
-  }
   const machine = [
     "microvm",
     // With ACPI off QEMU names the devices on the kernel command line; our kernel has no ACPI.
@@ -100,6 +114,7 @@ function machineArguments(config: MachineConfig, accelerator: Accelerator): stri
     ...["-accel", accelerator === "kvm" ? "kvm" : "tcg,thread=multi"],
     ...["-cpu", accelerator === "kvm" ? "host" : TCG_CPU],
     ...["-m", `${config.memoryMiB}M`, "-smp", `${config.vcpus}`],
+    ...memoryArguments(config),
     // virtio 1, not the legacy interface.
     ...["-global", "virtio-mmio.force-legacy=false"],
   ];
@@ -128,6 +143,12 @@ function channelArguments(socketFolder: string | undefined): string[] {
 
 const ON_ERROR = "werror=report,rerror=report";
 
+/**
+ * What the guest is told to be the best size of a transfer, of which it reads two ahead (disk_update_readahead of
+ * block/blk-settings.c, Linux 6.1). Its own 128 KiB are a request each, and a program is read in as it is first run.
+ */
+const READ_SIZE = 256 * 1024;
+
 function diskArguments(disk: DiskConfig, index: number, runDirectory: string): string[] {
   if (!/^[\x21-\x2b\x2d-\x7e]{1,20}$/.test(disk.serial)) {
     throw new VmmError(
@@ -150,6 +171,7 @@ function diskArguments(disk: DiskConfig, index: number, runDirectory: string): s
     driver,
     "read-only": disk.readOnly,
     discard: "unmap",
+    ...(disk.disposable && { cache: { "no-flush": true } }),
     file: {
       driver: "file",
       filename,
@@ -158,10 +180,16 @@ function diskArguments(disk: DiskConfig, index: number, runDirectory: string): s
     },
   };
   return [
-    ...["-blockdev", JSON.stringify(node)],
+    ...["-blockdev", JSON.stringify(throttledNode(disk, node))],
     // A disk of the host that is full is the guest's to hear of; QEMU would stop the machine for good.
-    ...["-device", `virtio-blk-device,drive=disk${index},serial=${disk.serial},${ON_ERROR}`],
+    ...["-device", `virtio-blk-device,drive=disk${index},${deviceProperties(disk)},${ON_ERROR}`],
   ];
+}
+
+/** Without a write cache of the disk's own the guest sends no flushes, each of which it would wait for. */
+function deviceProperties({ serial, disposable }: DiskConfig): string {
+  const cache = disposable ? ",write-cache=off" : "";
+  return `serial=${serial},opt_io_size=${READ_SIZE}${cache}`;
 }
 
 function networkArguments({ mac, backend }: NetworkDeviceConfig, index: number): string[] {

@@ -16,6 +16,7 @@ import { findQemu } from "./find-qemu.ts";
 import { qemuArguments } from "./qemu-arguments.ts";
 import { QemuMachine } from "./qemu-machine.ts";
 import { QemuProcess } from "./qemu-process.ts";
+import type { Virtiofsd } from "./virtiofsd.ts";
 
 export interface QemuHypervisorOptions {
   readonly accelerator: Accelerator;
@@ -72,17 +73,29 @@ export class QemuHypervisor implements Hypervisor {
   async #spawn(config: MachineConfig, detached: boolean): Promise<QemuMachine> {
     const args = qemuArguments({ config, detached, ...this.#options });
     const binary = this.#options.binary ?? (await findQemu());
-    const files = await DiskFiles.prepare(config);
-    try {
-      const link = detached
-        ? await spawnDetachedQemu({ binary, args, runDirectory: config.runDirectory })
-        : await QemuProcess.spawn(binary, args);
-      return new QemuMachine(link, files);
-    } catch (error) {
-      await files[Symbol.asyncDispose]();
-      throw error;
-    }
+    await using parts = new AsyncDisposableStack();
+    parts.use(await DiskFiles.prepare(config));
+    const server = parts.use(await serveShares(config, detached));
+    const spawning = detached
+      ? spawnDetachedQemu({ binary, args, runDirectory: config.runDirectory })
+      : QemuProcess.spawn(binary, args);
+    const link = await spawning.catch(async (error) => {
+      throw (await server?.failure()) ?? error;
+    });
+    const held = parts.move();
+    const files = { [Symbol.asyncDispose]: () => held.disposeAsync() };
+    return new QemuMachine(link, files, server);
   }
+}
+
+/** Nothing of it is loaded for a machine without shares. */
+async function serveShares(
+  { shares, runDirectory }: MachineConfig,
+  detached: boolean,
+): Promise<Virtiofsd | undefined> {
+  if (shares.length === 0) return undefined;
+  const { Virtiofsd: Server } = await import("./virtiofsd.ts");
+  return Server.start({ shares, runDirectory, detached });
 }
 
 /** The stages after `spawn`. The guest boots while QMP is negotiated. */

@@ -14,22 +14,35 @@ import { isObject, type QmpEvent } from "./qmp-message.ts";
 /** From the end of QEMU's socket to that of its process at most, in `milliseconds`. */
 const DYING = 2000;
 
+/** A process that a machine cannot do without, besides QEMU. */
+export interface MachineServer {
+  /** settles when it is gone against all plans; never rejects */
+  readonly failed: Promise<VmmError>;
+  /** why it is gone, if it is: its end is seen a moment after that of its connection */
+  failure(): Promise<VmmError | undefined>;
+}
+
 export class QemuMachine implements Machine {
   readonly pid: number;
   readonly agent: Duplex;
   readonly exit: Promise<MachineExit>;
   readonly #process: QemuLink;
   readonly #files: AsyncDisposable;
+  readonly #server: MachineServer | undefined;
   readonly #qmp: QmpClient;
   readonly #console = new ConsoleLog();
   readonly #portOpened = Promise.withResolvers<void>();
   readonly #portClosed = Promise.withResolvers<void>();
   #shutdownReason: string | undefined;
+  #killed = false;
 
   /** Takes over the process and the files. */
-  constructor(process: QemuLink, files: AsyncDisposable) {
+  constructor(process: QemuLink, files: AsyncDisposable, server?: MachineServer) {
     this.#process = process;
     this.#files = files;
+    this.#server = server;
+    // A guest whose folder is gone would wait for it without end.
+    void server?.failed.then(() => process.kill());
     this.pid = process.pid;
     this.agent = process.agent;
     process.console.on("data", (chunk: Buffer) => this.#console.append(chunk));
@@ -93,6 +106,7 @@ export class QemuMachine implements Machine {
   }
 
   async kill(): Promise<void> {
+    this.#killed = true;
     this.#process.kill();
     await this.exit;
   }
@@ -104,7 +118,10 @@ export class QemuMachine implements Machine {
 
   async #end(): Promise<MachineExit> {
     const process = await this.#process.ended;
+    const isExpected = process?.code === 0 || this.#killed;
+    const failure = isExpected ? undefined : await this.#server?.failure();
     await this.#files[Symbol.asyncDispose]();
+    if (failure !== undefined) return { reason: "vmm-error", message: failure.message };
     return machineExit({ process, shutdownReason: this.#shutdownReason, console: this.#console });
   }
 

@@ -12,6 +12,7 @@ import type { StopOptions } from "../daemon-engine.ts";
 import type { ContainerEnd, ContainerView } from "../daemon-model.ts";
 import type { Route } from "../router.ts";
 import { errorBody } from "../status.ts";
+import { answerTold } from "../told-work.ts";
 
 export const containerStateRoutes: readonly Route[] = [
   { method: "POST", pattern: "/containers/{id}/start", handle: start },
@@ -31,7 +32,7 @@ const CONDITIONS = ["not-running", "next-exit", "removed"] as const;
 const EMPTY_BODY = 7;
 
 async function start(call: ApiCall): Promise<void> {
-  const { request, engine, caller, reply } = call;
+  const { request, engine, caller } = call;
   if (Number(request.headers["content-length"] ?? 0) > EMPTY_BODY) {
     throw apiError(
       "BAD_REQUEST",
@@ -42,7 +43,9 @@ async function start(call: ApiCall): Promise<void> {
   if (view.state.status === "paused") {
     throw conflict("cannot start a paused container, try unpause instead");
   }
-  reply.empty((await engine.start(view.id, caller)) ? 204 : 304);
+  await answerTold(call, async () => ({
+    status: (await engine.start(view.id, caller)) ? 204 : 304,
+  }));
 }
 
 async function stop(call: ApiCall): Promise<void> {
@@ -119,9 +122,11 @@ async function wait(call: ApiCall): Promise<void> {
   reply.end();
 }
 
-function endLine({ exitCode, error }: ContainerEnd): string {
+/** What Docker's clients do not know they leave out. */
+function endLine({ exitCode, oomKilled, error }: ContainerEnd): string {
   const failure = error === undefined ? {} : { Error: { Message: error } };
-  return `${JSON.stringify({ StatusCode: exitCode, ...failure })}\n`;
+  const memory = oomKilled ? { OOMKilled: true } : {};
+  return `${JSON.stringify({ StatusCode: exitCode, ...memory, ...failure })}\n`;
 }
 
 async function resize(call: ApiCall): Promise<void> {

@@ -13,6 +13,7 @@ import { parseTime } from "../../docker/time-text.ts";
 import { type ApiCall, mayTouch } from "../api-call.ts";
 import type { ContainerView } from "../daemon-model.ts";
 import type { Route } from "../router.ts";
+import { answerTold } from "../told-work.ts";
 
 export const containerRoutes: readonly Route[] = [
   { method: "GET", pattern: "/containers/json", handle: list },
@@ -50,13 +51,27 @@ async function list({ engine, caller, query, reply }: ApiCall): Promise<void> {
 }
 
 async function create(call: ApiCall): Promise<void> {
-  const { engine, caller, query, reply, signal } = call;
+  const { engine, caller, query } = call;
   const body = readBySchema(createBody, await call.json());
   const platform = query.given("platform");
   const config = readCreate(body, { name: query.given("name"), platform });
   checkFileReference(call, config.image);
-  const { id, warnings = [] } = await engine.create(config, caller, { signal });
-  reply.json(201, { Id: id, Warnings: warnings });
+  const pull = pullPolicy(query.given("pull"));
+  await answerTold(call, async (signal) => {
+    const { id, warnings = [] } = await engine.create({ ...config, pull }, caller, { signal });
+    return { status: 201, body: { Id: id, Warnings: warnings } };
+  });
+}
+
+const PULL_POLICIES = ["always", "missing", "never"] as const;
+
+/** Docker's clients bring what is missing themselves when they are told so; ours may leave it to the engine. */
+function pullPolicy(text = "never"): (typeof PULL_POLICIES)[number] {
+  const policy = PULL_POLICIES.find((known) => known === text);
+  if (policy === undefined) {
+    throw apiError("BAD_REQUEST", `invalid pull policy: ${JSON.stringify(text.slice(0, 100))}`);
+  }
+  return policy;
 }
 
 /** Files are read with the daemon's rights: nobody else may have it read some. */

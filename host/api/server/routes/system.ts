@@ -4,6 +4,7 @@ import { EVENT_FILTERS, eventFits, eventLine } from "../../docker/event-json.ts"
 import { Filters } from "../../docker/filters.ts";
 import { API_VERSION, diskUsageJson, infoJson, versionJson } from "../../docker/system-json.ts";
 import { parseTime } from "../../docker/time-text.ts";
+import { volumeJson } from "../../docker/volume-json.ts";
 import { type ApiCall, mayTouch } from "../api-call.ts";
 import type { Route } from "../router.ts";
 
@@ -53,11 +54,16 @@ async function events({ engine, caller, query, reply, signal }: ApiCall): Promis
 }
 
 async function diskUsage({ engine, caller, reply }: ApiCall): Promise<void> {
-  const [usage, images, containers] = await Promise.all([
+  const volumes = engine.volumes();
+  const [usage, images, containers, counted] = await Promise.all([
     engine.diskUsage(caller),
     engine.listImages(caller),
     engine.list(caller),
+    Promise.all(
+      volumes.list(caller).map(async (each) => volumeJson(each, await volumes.size(each))),
+    ),
   ]);
   const own = containers.filter(({ owner }) => mayTouch(caller, owner));
-  reply.json(200, diskUsageJson({ usage, images, containers: own, now: Date.now() }));
+  const told = diskUsageJson({ usage, images, containers: own, now: Date.now() });
+  reply.json(200, { ...told, Volumes: counted });
 }

@@ -4,10 +4,6 @@ import { apiError } from "../../docker/errors.ts";
 import type { Route } from "../router.ts";
 
 const PARTS: readonly (readonly [path: string, what: string])[] = [
-  ["/networks", "networks"],
-  ["/networks/{rest...}", "networks"],
-  ["/volumes", "volumes"],
-  ["/volumes/{rest...}", "volumes"],
   ["/build", "building images"],
   ["/build/{rest...}", "building images"],
   ["/session", "building images"],

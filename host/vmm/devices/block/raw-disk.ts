@@ -17,19 +17,20 @@ export class RawDisk implements Disk {
   readonly #fd: number;
   readonly #transfer: FileTransfer;
 
-  constructor(system: System, fd: number) {
+  /** @param options.disposable whether nothing on it needs to outlive the host's memory: then a flush does nothing */
+  constructor(system: System, fd: number, { disposable = false } = {}) {
     this.#fd = fd;
     this.#transfer = new FileTransfer(system);
     const size = check("lseek", system.fileSize(fd));
     this.length = Math.floor(size / SECTOR_SIZE) * SECTOR_SIZE;
-    this.writer = this.#createWriter(system);
+    this.writer = this.#createWriter(system, disposable);
   }
 
   read(offset: number, data: DataRange): void {
     this.#transfer.read(this.#fd, offset, data);
   }
 
-  #createWriter(system: System): DiskWriter {
+  #createWriter(system: System, disposable: boolean): DiskWriter {
     const fd = this.#fd;
     const allocate = (mode: number, offset: number, length: number): void => {
       check("fallocate", system.fallocate(fd, mode | FALLOC_FL_KEEP_SIZE, offset, length));
@@ -37,7 +38,7 @@ export class RawDisk implements Disk {
     return {
       write: (offset, data) => this.#transfer.write(fd, offset, data),
       flush: () => {
-        check("fdatasync", system.fdatasync(fd));
+        if (!disposable) check("fdatasync", system.fdatasync(fd));
       },
       discard: (offset, length) => allocate(FALLOC_FL_PUNCH_HOLE, offset, length),
       writeZeroes: (offset, length, unmap) =>

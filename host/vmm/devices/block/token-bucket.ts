@@ -1,15 +1,51 @@
-/** A token bucket that may be overdrawn by one request: the next one waits until the debt is paid. */
+/** Token buckets that may be overdrawn by one request: the next one waits until the debt is paid. */
+
+import type { DiskLimits, RateLimit } from "../../hypervisor.ts";
 
 /** How much may be used at once after idle time, as a share of a second. */
 const BURST_SECONDS = 0.1;
 
-export class TokenBucket {
+/** What disks that are limited together share: buckets for reads and for writes. */
+export class DiskLimiter {
+  readonly read: RateLimiter;
+  readonly write: RateLimiter;
+
+  /** @param now monotonic time in `milliseconds`, as below */
+  constructor({ read, write }: DiskLimits, now: number) {
+    this.read = new RateLimiter(read, now);
+    this.write = new RateLimiter(write, now);
+  }
+}
+
+/** The buckets of one direction: for operations and for bytes. */
+class RateLimiter {
+  readonly #operations: TokenBucket | undefined;
+  readonly #bytes: TokenBucket | undefined;
+
+  constructor({ operationsPerSecond, bytesPerSecond }: RateLimit = {}, now: number) {
+    if (operationsPerSecond !== undefined)
+      this.#operations = new TokenBucket(operationsPerSecond, now);
+    if (bytesPerSecond !== undefined) this.#bytes = new TokenBucket(bytesPerSecond, now);
+  }
+
+  /** How long the next operation is to wait, in `milliseconds`; 0 for no longer. */
+  delay(now: number): number {
+    return Math.max(this.#operations?.delay(now) ?? 0, this.#bytes?.delay(now) ?? 0);
+  }
+
+  /** Counts an operation. */
+  take(bytes: number): void {
+    this.#operations?.take(1);
+    this.#bytes?.take(bytes);
+  }
+}
+
+class TokenBucket {
   readonly #perMillisecond: number;
   readonly #capacity: number;
   #tokens: number;
   #updated: number;
 
-  /** @param perSecond tokens that flow in per second, @param now monotonic time in `milliseconds` */
   constructor(perSecond: number, now: number) {
     this.#perMillisecond = perSecond / 1000;
     this.#capacity = Math.max(1, perSecond * BURST_SECONDS);
@@ -17,7 +53,6 @@ export class TokenBucket {
     this.#updated = now;
   }
 
-  /** How long to wait until something may be taken, in `milliseconds`; 0 for no longer. */
   delay(now: number): number {
     this.#refill(now);
     return this.#tokens > 0 ? 0 : (1 - this.#tokens) / this.#perMillisecond;

@@ -119,10 +119,10 @@ export class VirtioBalloon implements VirtioDevice {
     const end = Math.floor((address + length) / PAGE_SIZE) * PAGE_SIZE;
     if (end <= start) return;
     const { region, offset } = memory.locate(start, end - start);
-    if (memory.shared) {
+    if (memory.file?.shared) {
       const mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
       const at = region.fileOffset + offset;
-      check("fallocate", this.#system.fallocate(memory.fd, mode, at, end - start));
+      check("fallocate", this.#system.fallocate(memory.file.fd, mode, at, end - start));
     } else {
       const host = memory.hostAddress(start, end - start);
       check("madvise", this.#system.madvise(host, end - start, MADV_DONTNEED));

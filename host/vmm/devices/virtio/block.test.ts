@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { DiskLimits } from "../../hypervisor.ts";
 import { TestSystem } from "../../kvm/test-system.ts";
-import type { DiskLimits } from "../../kvm/vmm-config.ts";
 import { ExtentDisk } from "../block/extent-disk.ts";
 import { RawDisk } from "../block/raw-disk.ts";
+import { DiskLimiter } from "../block/token-bucket.ts";
 import { VirtioBlock } from "./block.ts";
-import { TestDriver, type UsedChain } from "./test-driver.ts";
+import { type Part, TestDriver, type UsedChain } from "./test-driver.ts";
 
 const SECTOR = 512;
 const OK = 0;
@@ -36,7 +37,11 @@ function rawDisk(limits?: DiskLimits) {
   const system = new TestSystem();
   const fd = system.file(pattern(64 * SECTOR));
   const disk = new RawDisk(system, fd);
-  const driver = new TestDriver(new VirtioBlock(system, { serial: "upper", disk, limits }), system);
+  const limiter = limits && new DiskLimiter(limits, system.now());
+  const driver = new TestDriver(
+    new VirtioBlock(system, { serial: "upper", disk, limiter }),
+    system,
+  );
   driver.start();
   const content = (): Uint8Array => system.files.get(fd) ?? new Uint8Array();
   return { system, driver, fd, content };
@@ -141,16 +146,77 @@ test("a read-only disk says so and refuses every write", () => {
   assert.deepEqual(system.files.get(fd), pattern(8 * SECTOR));
 });
 
-test("an operations limit holds requests back until time has passed", () => {
-  const { driver, system } = rawDisk({ operationsPerSecond: 10 });
-  assert.equal(status(driver.request(0, [header(0, 0), SECTOR, 1])), OK);
+/** Keeps as many requests in the queue as it holds for some seconds of the fake clock; how many are served. */
+function servedIn(seconds: number, limits: DiskLimits, parts: () => Part[]): number {
+  const { driver, system } = rawDisk(limits);
+  const end = system.time + seconds * 1000;
+  let served = 0;
+  for (let waiting = 0; system.time < end; system.time += 1) {
+    for (; waiting < 4; waiting++) driver.add(0, parts());
+    driver.kick();
+    driver.turn();
+    const done = driver.used(0).length;
+    driver.rewindBuffers();
+    waiting -= done;
+    served += done;
+  }
+  return served;
+}
+
+const near = (value: number, wanted: number) =>
+  assert.ok(Math.abs(value - wanted) <= wanted * 0.05, `${value}, not about ${wanted}`);
+
+test("limits of operations and of bytes are kept over time, each for its direction", () => {
+  const read = () => [header(0, 0), SECTOR, 1];
+  const write = () => [header(1, 0), new Uint8Array(SECTOR), 1];
+  near(servedIn(20, { read: { operationsPerSecond: 50 } }, read), 1000);
+  near(servedIn(20, { read: { bytesPerSecond: 100 * SECTOR } }, read), 2000);
+  near(
+    servedIn(20, { write: { operationsPerSecond: 50, bytesPerSecond: 20 * SECTOR } }, write),
+    400,
+  );
+  const free = servedIn(1, {}, read);
+  assert.equal(servedIn(1, { write: { operationsPerSecond: 1 } }, read), free);
+  assert.equal(servedIn(1, { read: { operationsPerSecond: 1 } }, write), free);
+});
+
+test("disks that share a limit have it together", () => {
+  const limiter = new DiskLimiter({ read: { operationsPerSecond: 50 } }, 0);
+  const system = new TestSystem();
+  const drivers = ["a", "b"].map((serial) => {
+    const disk = new RawDisk(system, system.file(pattern(SECTOR)));
+    const driver = new TestDriver(new VirtioBlock(system, { serial, disk, limiter }), system);
+    driver.start();
+    return driver;
+  });
+  const idle = new Set(drivers);
+  let served = 0;
+  for (; system.time < 20_000; system.time += 1) {
+    for (const driver of drivers) {
+      if (idle.delete(driver)) driver.add(0, [header(0, 0), SECTOR, 1]);
+      driver.kick();
+      if (driver.used(0).length === 0) continue;
+      driver.rewindBuffers();
+      idle.add(driver);
+      served++;
+    }
+  }
+  near(served, 1000);
+});
+
+test("a request that waits is forgotten by a reset", () => {
+  const { driver, system, content } = rawDisk({ read: { operationsPerSecond: 10 } });
+  const before = content().slice();
+  driver.request(0, [header(0, 0), SECTOR, 1]);
   driver.add(0, [header(0, 1), SECTOR, 1]);
   driver.kick();
   driver.kick();
   assert.deepEqual(driver.used(0), []);
-  system.time += 200;
+  driver.setStatus(0);
+  system.time += 1000;
   driver.turn();
-  assert.equal(driver.used(0).length, 1);
+  assert.equal(driver.status, 0);
+  assert.deepEqual(content(), before);
 });
 
 test("an extent list reads as its runs joined, whatever the cuts", () => {

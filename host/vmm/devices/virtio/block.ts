@@ -1,9 +1,8 @@
 /** The block device (virtio 1.2 §5.2): requests are served one by one, each with system calls on guest memory. */
 
 import { type System, SystemCallError } from "../../kvm/system.ts";
-import type { DiskLimits } from "../../kvm/vmm-config.ts";
 import type { Disk } from "../block/disk.ts";
-import { TokenBucket } from "../block/token-bucket.ts";
+import type { DiskLimiter } from "../block/token-bucket.ts";
 import { type Chain, RingError } from "./chain.ts";
 import { VIRTIO_ID_BLOCK } from "./constants.ts";
 import type { DeviceHost, VirtioDevice } from "./device.ts";
@@ -14,6 +13,7 @@ const VIRTIO_BLK_F_SEG_MAX = 2;
 const VIRTIO_BLK_F_RO = 5;
 const VIRTIO_BLK_F_BLK_SIZE = 6;
 const VIRTIO_BLK_F_FLUSH = 9;
+const VIRTIO_BLK_F_TOPOLOGY = 10;
 const VIRTIO_BLK_F_DISCARD = 13;
 const VIRTIO_BLK_F_WRITE_ZEROES = 14;
 const VIRTIO_BLK_T_IN = 0;
@@ -28,6 +28,8 @@ const VIRTIO_BLK_S_UNSUPP = 2;
 const VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP = 1;
 
 const SECTOR_SIZE = 512;
+/** Linux reads twice this ahead of a program that reads in order, in `sectors`: 512 KiB and not 128. */
+const OPTIMAL_SECTORS = 512;
 const QUEUE_SIZE = 256;
 const HEADER_SIZE = 16;
 const STATUS_SIZE = 1;
@@ -44,7 +46,7 @@ export interface BlockOptions {
   /** at most 20 ASCII bytes */
   readonly serial: string;
   readonly disk: Disk;
-  readonly limits?: DiskLimits | undefined;
+  readonly limiter?: DiskLimiter | undefined;
 }
 
 export class VirtioBlock implements VirtioDevice {
@@ -56,27 +58,24 @@ export class VirtioBlock implements VirtioDevice {
   readonly #system: System;
   readonly #disk: Disk;
   readonly #serial: Uint8Array;
-  readonly #bytes: TokenBucket | undefined;
-  readonly #operations: TokenBucket | undefined;
+  readonly #limiter: DiskLimiter | undefined;
   readonly #header = new DataView(new ArrayBuffer(HEADER_SIZE));
   readonly #status = new Uint8Array(STATUS_SIZE);
   #host: DeviceHost | undefined;
   #queue: Virtqueue | undefined;
-  #waiting = false;
+  /** the request that waits until its limit lets it through, and with it all behind it */
+  #held: Chain | undefined;
 
-  constructor(system: System, { serial, disk, limits }: BlockOptions) {
+  constructor(system: System, { serial, disk, limiter }: BlockOptions) {
     this.name = `disk ${serial}`;
     this.#system = system;
     this.#disk = disk;
     this.#serial = Uint8Array.from(serial.slice(0, ID_SIZE), (letter) => letter.charCodeAt(0));
-    const { bytesPerSecond, operationsPerSecond } = limits ?? {};
-    const bucket = (perSecond: number | undefined): TokenBucket | undefined =>
-      perSecond === undefined ? undefined : new TokenBucket(perSecond, system.now());
-    this.#bytes = bucket(bytesPerSecond);
-    this.#operations = bucket(operationsPerSecond);
+    this.#limiter = limiter;
     this.features =
       (1 << VIRTIO_BLK_F_SEG_MAX) |
       (1 << VIRTIO_BLK_F_BLK_SIZE) |
+      (1 << VIRTIO_BLK_F_TOPOLOGY) |
       (disk.writer === undefined
         ? 1 << VIRTIO_BLK_F_RO
         : (1 << VIRTIO_BLK_F_FLUSH) |
@@ -96,41 +95,49 @@ export class VirtioBlock implements VirtioDevice {
 
   reset(): void {
     this.#queue = undefined;
+    this.#held = undefined;
   }
 
   process(): void {
     const queue = this.#queue;
-    if (queue === undefined) return;
-    while (!this.#isThrottled()) {
+    while (queue !== undefined && this.#held === undefined) {
       const chain = queue.pop();
       if (chain === undefined) break;
-      queue.push(chain.head, this.#serve(chain));
+      const { readable, writable } = chain;
+      const header = new Uint8Array(this.#header.buffer);
+      if (readable.read(0, header) < HEADER_SIZE || writable.length < STATUS_SIZE) {
+        throw new RingError("request without header or status");
+      }
+      if (!this.#hold(chain)) queue.push(chain.head, this.#serve(chain));
     }
-    queue.notify();
+    queue?.notify();
   }
 
-  /** True when a limit is used up; then a timer goes on with the queue. */
-  #isThrottled(): boolean {
-    if (this.#bytes === undefined && this.#operations === undefined) return false;
-    if (this.#waiting) return true;
+  /** True when the limit for this request is used up; then a timer goes on with it. */
+  #hold(chain: Chain): boolean {
     const now = this.#system.now();
-    const delay = Math.max(this.#bytes?.delay(now) ?? 0, this.#operations?.delay(now) ?? 0);
+    const delay = this.#bucket?.delay(now) ?? 0;
     if (delay === 0) return false;
-    this.#waiting = true;
+    this.#held = chain;
     this.#host?.timer(now + delay, () => {
-      this.#waiting = false;
+      if (this.#held !== chain || this.#hold(chain)) return; // another disk with the same limit was first
+      this.#held = undefined;
+      this.#queue?.push(chain.head, this.#serve(chain));
       this.process();
     });
     return true;
   }
 
-  /** Serves one request; how many bytes were written to the guest. */
+  /** What the request whose header was read waits for; none but reads and writes are limited. */
+  get #bucket(): DiskLimiter["read"] | undefined {
+    const type = this.#header.getUint32(0, true);
+    if (type === VIRTIO_BLK_T_IN) return this.#limiter?.read;
+    return type === VIRTIO_BLK_T_OUT ? this.#limiter?.write : undefined;
+  }
+
+  /** Serves the request whose header was read; how many bytes were written to the guest. */
   #serve(chain: Chain): number {
     const { readable, writable } = chain;
-    const header = new Uint8Array(this.#header.buffer);
-    if (readable.read(0, header) < HEADER_SIZE || writable.length < STATUS_SIZE) {
-      throw new RingError("request without header or status");
-    }
     const room = writable.length - STATUS_SIZE;
     let status: number;
     try {
@@ -141,8 +148,7 @@ export class VirtioBlock implements VirtioDevice {
     }
     this.#status[0] = status;
     writable.write(room, this.#status);
-    this.#operations?.take(1);
-    this.#bytes?.take(readable.length - HEADER_SIZE + room);
+    this.#bucket?.take(readable.length - HEADER_SIZE + room);
     return room + STATUS_SIZE;
   }
 
@@ -224,6 +230,8 @@ function encodeConfig(length: number): Uint8Array {
   view.setUint32(4, Math.floor(sectors / 2 ** 32), true);
   view.setUint32(12, QUEUE_SIZE - 2, true); // seg_max: all but header and status
   view.setUint32(20, SECTOR_SIZE, true); // blk_size
+  view.setUint16(26, 1, true); // min_io_size
+  view.setUint32(28, OPTIMAL_SECTORS, true); // opt_io_size
   view.setUint32(36, RANGE_LIMIT, true); // max_discard_sectors
   view.setUint32(40, 1, true); // max_discard_seg
   view.setUint32(44, 8, true); // discard_sector_alignment: a page of the file

@@ -16,6 +16,7 @@ export const VIRTIO_ID_BLOCK = 2;
 export const VIRTIO_ID_CONSOLE = 3;
 export const VIRTIO_ID_RNG = 4;
 export const VIRTIO_ID_BALLOON = 5;
+export const VIRTIO_ID_FS = 26;
 
 // Features of a network card, §5.1.3; numbers of bits.
 export const VIRTIO_NET_F_CSUM = 0;

@@ -69,7 +69,7 @@ test("hands out a chain's readable and writable bytes", () => {
   assert.equal(chain.readable.read(1, bytes), 4);
   assert.deepEqual([...bytes], [2, 3, 4, 5]);
   assert.equal(chain.writable.write(2, Uint8Array.of(9, 8, 7)), 2);
-  assert.deepEqual([...new Uint8Array(view.buffer, 0x7000, 4)], [0, 0, 9, 8]);
+  assert.deepEqual([...new Uint8Array(view.buffer, view.byteOffset + 0x7000, 4)], [0, 0, 9, 8]);
   assert.equal(queue.pop(), undefined);
 });
 

@@ -203,7 +203,7 @@ export class TestDriver {
       const head = this.view.getUint32(at, true);
       const answers = state.answers.get(head) ?? [];
       const bytes = answers.flatMap(({ address, length }) => [
-        ...new Uint8Array(this.view.buffer, address, length),
+        ...new Uint8Array(this.view.buffer, this.view.byteOffset + address, length),
       ]);
       const written = this.view.getUint32(at + 4, true);
       chains.push({ head, written, answer: Uint8Array.from(bytes) });

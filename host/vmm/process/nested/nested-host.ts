@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 
 import { vmmMain } from "../bundle.ts";
 
@@ -25,12 +25,18 @@ const cache = join(project, "build/nested-host");
 
 /** Debian's meta package; what it depends on is the kernel */
 const KERNEL_PACKAGE = "linux-image-cloud-amd64";
+/** For KVM, taps, bridges and nftables; each after those that it needs. */
 const MODULES = [
-  "virt/lib/irqbypass.ko",
-  "arch/x86/kvm/kvm.ko",
-  "arch/x86/kvm/kvm-amd.ko",
-  "drivers/net/tun.ko",
+  ...["virt/lib/irqbypass", "arch/x86/kvm/kvm", "arch/x86/kvm/kvm-amd", "drivers/net/tun"],
+  ...["lib/libcrc32c", "net/llc/llc", "net/802/stp", "net/bridge/bridge"],
+  ...["net/ipv4/netfilter/nf_defrag_ipv4", "net/ipv6/netfilter/nf_defrag_ipv6"],
+  ...["nfnetlink", "nf_tables", "nf_conntrack", "nf_nat", "nft_ct"].map(inNetfilter),
+  ...["nft_chain_nat", "nft_nat", "nft_masq", "nft_fib"].map(inNetfilter),
+  ...["net/ipv4/netfilter/nft_fib_ipv4", "net/ipv6/netfilter/nft_fib_ipv6"],
+  ...[inNetfilter("nft_fib_inet"), "net/bridge/netfilter/nft_meta_bridge"],
 ];
+/** Changes with what the base is made of. */
+const BASE_NAME = `base-${process.version}-${MODULES.length}.cpio`;
 /** parts of the project that its code needs at run time */
 const PROJECT_PARTS = [
   "package.json",
@@ -63,6 +69,10 @@ export interface NestedResult {
   readonly output: string;
 }
 
+function inNetfilter(module: string): string {
+  return `net/netfilter/${module}`;
+}
+
 /** Boots the nested host, runs one command in it, and tells how that ended. */
 export async function runInNestedHost(run: NestedRun): Promise<NestedResult> {
   const base = buildBase();
@@ -87,7 +97,7 @@ export async function runInNestedHost(run: NestedRun): Promise<NestedResult> {
 /** Kernel, modules, BusyBox and Node; made once, from Debian's packages and this Node. */
 function buildBase(): { readonly kernel: string; readonly initramfs: string } {
   const kernel = join(cache, "vmlinuz");
-  const initramfs = join(cache, "base.cpio");
+  const initramfs = join(cache, BASE_NAME);
   if (existsSync(initramfs)) return { kernel, initramfs };
   mkdirSync(cache, { recursive: true });
   const folder = mkdtempSync(join(tmpdir(), "dvm-nested-"));
@@ -100,8 +110,8 @@ function buildBase(): { readonly kernel: string; readonly initramfs: string } {
     const [version = ""] = readdirSync(join(unpacked, "lib/modules"));
     for (const module of MODULES) {
       cpSync(
-        join(unpacked, "lib/modules", version, "kernel", module),
-        join(root, "lib/modules", module.replace(/.*\//, "")),
+        join(unpacked, "lib/modules", version, "kernel", `${module}.ko`),
+        join(root, "lib/modules", basename(`${module}.ko`)),
       );
     }
     cpSync("/bin/busybox", join(root, "bin/busybox"));
@@ -206,7 +216,7 @@ mkdir -p /dev/pts && mount -t devpts pts /dev/pts
 mount -t cgroup2 cgroup /sys/fs/cgroup
 ln -s /proc/self/fd /dev/fd
 mkdir -p /dev/net && [ -e /dev/net/tun ] || mknod /dev/net/tun c 10 200
-for module in irqbypass kvm kvm-amd tun; do insmod /lib/modules/$module.ko; done
+for module in ${MODULES.map((module) => basename(module)).join(" ")}; do insmod /lib/modules/$module.ko; done
 ip link set lo up
 dmesg -n 1
 cd /dvm

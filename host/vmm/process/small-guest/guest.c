@@ -330,6 +330,7 @@ static void obey(char letter)
 		__asm__ volatile("lidt %0; ud2" : : "m"(none));
 		break;
 	}
+	case 'j': ((void (*)(void))0xd0000000)(); break; /* instructions from a device's registers */
 	case 'h': __asm__ volatile("cli; hlt"); break;
 	}
 }

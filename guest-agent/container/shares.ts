@@ -1,0 +1,62 @@
+/** What the host shares with the machine, over virtio-fs. */
+
+import { isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
+import { checkSerial, unmountIfAny } from "./disks.ts";
+import { containerError } from "./errors.ts";
+import { ensureFolder } from "./file-access.ts";
+
+/** Tag of the file system that has all shares in its root, each under its name. */
+const SHARE_TAG = "dvm";
+
+export interface Shares {
+  /** the container's own folder for mounts */
+  readonly folder: string;
+  /** names of the shares that it mounts */
+  readonly names: readonly string[];
+}
+
+/**
+ * Mounts them below the container's folder, and teaches `undo` to take that back. A host that has a device for each
+ * names it by the share.
+ *
+ * @returns where each is by its name
+ * @throws ContainerError for a name that the host does not share
+ */
+export function mountShares(
+  sys: Syscalls,
+  { folder, names }: Shares,
+  undo: { push(step: () => void): void },
+): Map<string, string> {
+  for (const name of names) checkSerial(name);
+  if (names.length === 0) return new Map();
+  const all = `${folder}/shares`;
+  if (mountTag(sys, { tag: SHARE_TAG, target: all }, undo)) {
+    return new Map(names.map((name) => [name, `${all}/${name}`]));
+  }
+  return new Map(
+    names.map((name) => {
+      const target = `${folder}/share-${name}`;
+      if (mountTag(sys, { tag: name, target }, undo)) return [name, target];
+      throw containerError("CONTAINER_SPEC", `the host shares nothing as ${name}`);
+    }),
+  );
+}
+
+/** @returns whether there is a device with the tag */
+function mountTag(
+  sys: Syscalls,
+  { tag, target }: { readonly tag: string; readonly target: string },
+  undo: { push(step: () => void): void },
+): boolean {
+  ensureFolder(sys, target);
+  undo.push(() => sys.rmdir(target));
+  try {
+    sys.mount({ source: tag, target, type: "virtiofs" });
+  } catch (error) {
+    // virtio_fs_get_tree, fs/fuse/virtio_fs.c: "instance with tag not found"
+    if (isSyscallError(error, "EINVAL")) return false;
+    throw error;
+  }
+  undo.push(() => unmountIfAny(sys, target));
+  return true;
+}

@@ -1,0 +1,96 @@
+/** What a client asks of the files in a daemon's containers. */
+
+import type { Readable } from "node:stream";
+import { apiError } from "../docker/errors.ts";
+import { readBySchema } from "../docker/schema.ts";
+import { changesAnswer, pathStatAnswer, type RemotePathStat } from "./answers.ts";
+import { type HttpConnection, parseJson, pathPart } from "./http-connection.ts";
+
+export class FileClient {
+  readonly #connection: HttpConnection;
+
+  constructor(connection: HttpConnection) {
+    this.#connection = connection;
+  }
+
+  /** Paths that are not as in the image; 0 is changed, 1 added, 2 deleted. */
+  async changes(
+    container: string,
+  ): Promise<readonly { readonly Path: string; readonly Kind: number }[]> {
+    const path = `/containers/${pathPart(container)}/changes`;
+    return readBySchema(changesAnswer, await this.#connection.json({ method: "GET", path }));
+  }
+
+  /** The root file system as tar. */
+  async exportTar(container: string, signal?: AbortSignal): Promise<Readable> {
+    const path = `/containers/${pathPart(container)}/export`;
+    const { response } = await this.#connection.stream({ method: "GET", path, ...given(signal) });
+    return response;
+  }
+
+  /** @throws DvmError `NO_SUCH_PATH` */
+  async stat(container: string, path: string): Promise<RemotePathStat> {
+    const { response } = await this.#connection.stream({
+      method: "HEAD",
+      path: archive(container),
+      query: { path },
+    });
+    response.resume();
+    return pathStat(response.headers[STAT_HEADER]);
+  }
+
+  /** A file, or a folder with what is in it, as tar, under its own last name. */
+  async read(
+    container: string,
+    path: string,
+    signal?: AbortSignal,
+  ): Promise<{ readonly stat: RemotePathStat; readonly tar: Readable }> {
+    const { response } = await this.#connection.stream({
+      method: "GET",
+      path: archive(container),
+      query: { path },
+      ...given(signal),
+    });
+    return { stat: pathStat(response.headers[STAT_HEADER]), tar: response };
+  }
+
+  /** Unpacks a tar stream into a folder that is there. */
+  async write(
+    container: string,
+    options: {
+      readonly path: string;
+      readonly tar: Readable;
+      readonly copyOwners: boolean;
+      readonly signal?: AbortSignal;
+    },
+  ): Promise<void> {
+    await this.#connection.json({
+      method: "PUT",
+      path: archive(container),
+      query: {
+        path: options.path,
+        noOverwriteDirNonDir: true,
+        ...(options.copyOwners ? { copyUIDGID: true } : {}),
+      },
+      upload: options.tar,
+      ...given(options.signal),
+    });
+  }
+}
+
+/** Node's spelling of it. */
+const STAT_HEADER = "x-docker-container-path-stat";
+
+function archive(container: string): string {
+  return `/containers/${pathPart(container)}/archive`;
+}
+
+function given(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}
+
+function pathStat(header: string | string[] | undefined): RemotePathStat {
+  if (typeof header !== "string") throw apiError("DAEMON_REFUSED", "the answer tells no path");
+  const text = Buffer.from(header, "base64").toString("utf8");
+  return readBySchema(pathStatAnswer, parseJson(text));
+}

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { noDocker, TestDvmd } from "./test-dvmd.ts";
+
+const dvmd = new TestDvmd();
+const docker = dvmd.docker.bind(dvmd);
+const succeed = dvmd.succeed.bind(dvmd);
+const skip = process.getuid?.() === 0 ? await noDocker() : "bridges need root";
+/** Serves the file `x`, whose text is its first argument. */
+const SERVE = "mkdir -p /w && echo $0 > /w/x && exec httpd -f -p 80 -h /w";
+
+async function hostPort(container: string): Promise<number> {
+  return Number((await succeed("port", container, "80/tcp")).trim().split(":").at(-1));
+}
+
+async function fetchText(port: number): Promise<string> {
+  const answer = await fetch(`http://127.0.0.1:${port}/x`);
+  return answer.text();
+}
+
+/** A container that has started serves a little later. */
+async function serving(port: number): Promise<void> {
+  while (!(await fetchText(port).catch(() => ""))) await delay(20);
+}
+
+describe("the stock docker client's networks", { skip }, () => {
+  before(() => dvmd.start());
+  after(() => dvmd[Symbol.asyncDispose]());
+
+  it("makes, lists, inspects and removes networks, and refuses with Docker's words", async () => {
+    const id = await succeed(
+      "network",
+      "create",
+      "--label",
+      "a=b",
+      "--subnet",
+      "10.213.7.0/24",
+      "one",
+    );
+    assert.match(id, /^[0-9a-f]{64}\n$/);
+    assert.equal(await succeed("network", "ls", "-q", "--no-trunc", "--filter", "label=a=b"), id);
+    const format = "{{(index .IPAM.Config 0).Gateway}} {{.Driver}}";
+    assert.equal(await succeed("network", "inspect", "-f", format, "one"), "10.213.7.1 bridge\n");
+    assert.match(
+      (await docker(["network", "create", "one"])).err,
+      /network with name one already exists/,
+    );
+    const { err } = await docker(["network", "create", "--subnet", "10.213.7.128/25", "two"]);
+    assert.match(err, /overlaps with 10\.213\.7\.0\/24/);
+    assert.match((await docker(["network", "rm", "bridge"])).err, /pre-defined network/);
+    assert.match((await docker(["network", "inspect", "nosuch"])).err, /network nosuch not found/);
+  });
+
+  it("publishes ports, and containers of a network find each other by name and alias", async () => {
+    const words = ["--network", "one", "--network-alias", "www", "--ip", "10.213.7.9", "-p", "80"];
+    await succeed("run", "-d", "--name", "web", ...words, "busybox", "sh", "-c", SERVE, "hello");
+    const port = await hostPort("web");
+    await serving(port);
+    assert.equal(await fetchText(port), "hello\n");
+    const format = "{{.NetworkSettings.Networks.one.IPAddress}}";
+    assert.equal(await succeed("inspect", "-f", format, "web"), "10.213.7.9\n");
+    assert.match(await succeed("ps", "--format", "{{.Ports}}"), /^0\.0\.0\.0:\d+->80\/tcp\n$/);
+    const ask = ["run", "--rm", "--network", "one", "busybox", "wget", "-qO-"];
+    assert.equal(await succeed(...ask, "http://www/x"), "hello\n");
+    assert.equal((await docker(["network", "rm", "one"])).code, 1);
+    const members = "{{range .Containers}}{{.Name}} {{.IPv4Address}}{{end}}";
+    assert.equal(await succeed("network", "inspect", "-f", members, "one"), "web 10.213.7.9/24\n");
+  });
+
+  it("keeps names and ports of a container whose dvmd was killed, and takes them away at its end", async () => {
+    const port = await hostPort("web");
+    await dvmd.kill();
+    assert.equal(await fetchText(port), "hello\n");
+    await dvmd.start();
+    const taken = await docker(["run", "--rm", "-p", `${port}:80`, "busybox", "true"]);
+    assert.match(taken.err, /already in use/);
+    const ask = ["run", "--rm", "--network", "one", "busybox", "wget", "-qO-"];
+    assert.equal(await succeed(...ask, "http://web/x"), "hello\n");
+    await succeed("stop", "-t", "0", "web");
+    await assert.rejects(fetchText(port));
+    assert.doesNotMatch(
+      execFileSync("ip", ["-4", "-br", "addr"], { encoding: "utf8" }),
+      /10\.213\.7\./,
+    );
+  });
+
+  it("puts a stopped container into further networks and refuses that of a running one", async () => {
+    await succeed("network", "create", "two");
+    await succeed("network", "connect", "two", "web");
+    await succeed("start", "web");
+    await serving(await hostPort("web"));
+    const names = "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}";
+    assert.equal(await succeed("inspect", "-f", names, "web"), "one two \n");
+    const ask = ["run", "--rm", "--network", "two", "busybox", "wget", "-qO-"];
+    assert.equal(await succeed(...ask, "http://web/x"), "hello\n");
+    const { err } = await docker(["network", "connect", "bridge", "web"]);
+    assert.match(err, /a running machine gets no other network cards/);
+    await succeed("stop", "-t", "0", "web");
+    await succeed("network", "disconnect", "one", "web");
+    assert.equal(await succeed("inspect", "-f", names, "web"), "two \n");
+    await succeed("rm", "web");
+    assert.match(await succeed("network", "prune", "-f"), /one[\s\S]*two/);
+  });
+});

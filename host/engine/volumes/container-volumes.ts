@@ -1,0 +1,65 @@
+/**
+ * The volumes of a container in the steps of its life; nothing of them is loaded for a container that has none.
+ */
+
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { ContainerConfig } from "../container-config.ts";
+import type { ContainerRecord } from "../container-record.ts";
+import type { ContainerStore } from "../container-store.ts";
+import { isOwned } from "../run-directory.ts";
+import type { MountPoint } from "./mount-config.ts";
+import { NO_MOUNTS, type PreparedMounts } from "./prepared-mounts.ts";
+
+/** At its creation. @returns part of its record */
+export async function settleVolumes(options: {
+  readonly container: string;
+  readonly config: ContainerConfig;
+  readonly imageVolumes: readonly string[];
+  readonly dataRoot: string;
+  readonly containers: ContainerStore;
+  readonly owner?: number;
+}): Promise<{ readonly mounts?: readonly MountPoint[] }> {
+  const { config, imageVolumes, dataRoot, container } = options;
+  const { mounts = [], volumesFrom = [] } = config;
+  if (mounts.length + volumesFrom.length + imageVolumes.length === 0) return {};
+  const [{ settleMounts }, { VolumeStore }] = await Promise.all([
+    import("./settle-mounts.ts"),
+    import("./volume-store.ts"),
+  ]);
+  try {
+    return { mounts: await settleMounts({ ...options, volumes: new VolumeStore(dataRoot) }) };
+  } catch (error) {
+    await releaseVolumes({ container, dataRoot, removeAnonymous: true });
+    throw error;
+  }
+}
+
+/** At a start. @throws DvmError for a source that is not there, or a disk that another machine has */
+export async function prepareVolumes(
+  record: ContainerRecord,
+  dataRoot: string,
+  runDirectory: string,
+): Promise<PreparedMounts> {
+  if ((record.mounts ?? []).length === 0) return NO_MOUNTS;
+  const [{ prepareMounts }, { VolumeStore }] = await Promise.all([
+    import("./prepare-mounts.ts"),
+    import("./volume-store.ts"),
+  ]);
+  const volumes = new VolumeStore(dataRoot);
+  return prepareMounts(record, (name) =>
+    volumes.find(name).users.find((id) => id !== record.id && isOwned(dirname(runDirectory), id)),
+  );
+}
+
+/** At its removal. @param options whether volumes without a name go too, unless other containers have them */
+export async function releaseVolumes(options: {
+  readonly container: string;
+  readonly dataRoot: string;
+  readonly removeAnonymous: boolean;
+}): Promise<void> {
+  const { container, dataRoot, removeAnonymous } = options;
+  if (!existsSync(join(dataRoot, "volumes"))) return;
+  const { VolumeStore } = await import("./volume-store.ts");
+  await new VolumeStore(dataRoot).release(container, { removeAnonymous });
+}
