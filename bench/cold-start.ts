@@ -14,9 +14,8 @@ import { probeHost } from "../host/vmm/probe.ts";
 import { describeEnvironment } from "./environment.ts";
 import { floorInitramfs } from "./floor/floor-initramfs.ts";
 import { startBareQemu } from "./floor/qemu.ts";
-import { runCommand } from "./measure/command.ts";
 import { interleave } from "./measure/interleave.ts";
-import { DVM } from "./paths.ts";
+import { startArm } from "./measure/start-arm.ts";
 import { report } from "./report.ts";
 
 /** Memory that a container without a limit gets, in `MiB`. */
@@ -36,24 +35,9 @@ try {
       .end;
     return performance.now() - started;
   };
-  const dvm = async () =>
-    (
-      await runCommand(DVM, [
-        "run",
-        "--rm",
-        "--network",
-        "none",
-        "--vmm",
-        "qemu",
-        "busybox",
-        "true",
-      ])
-    ).milliseconds;
+  using dvm = startArm({ name: "dvm run --rm busybox true", folder, template: "off" });
   const comparison = await interleave(
-    [
-      { name: `floor: QEMU (${accelerator}) and an init that powers off`, once: floor },
-      { name: "dvm run --rm busybox true", once: dvm },
-    ],
+    [{ name: `floor: QEMU (${accelerator}) and an init that powers off`, once: floor }, dvm],
     runs,
   );
   await report("cold-start", { environment, unit: "ms", ...comparison });

@@ -111,6 +111,21 @@ test("streams at 0 to 2 are moved away before those are replaced", () => {
   ]);
 });
 
+test("a working directory that is missing is made for the first process, and refused for a further one", () => {
+  const missing = { cwd: "/new" };
+  const prepare = (recording: RecordingSyscalls) =>
+    void recording.folder("/.").fail("chdir", "ENOENT");
+  assert.equal(play(missing, prepare).recording.made("mkdirat").length, 1);
+  const recording = new RecordingSyscalls().fail("chdir", "ENOENT");
+  const plan = planProcess({ ...SPEC, ...missing }, "host", filters);
+  const stdio = { fds: [3, 4, 5], owned: [true, true, true], terminal: undefined } as const;
+  assert.throws(() => becomeProcess(recording.sys, { plan, stdio, isFurther: true }, () => {}), {
+    code: "COMMAND_NOT_EXECUTABLE",
+    message: "chdir to /new: no such file or directory",
+  });
+  assert.deepEqual(recording.made("mkdirat"), []);
+});
+
 test("a failing step is the last that was named", () => {
   assert.equal(
     play({}, (recording) => recording.fail("setgroups", "EPERM")).stages.at(-1),

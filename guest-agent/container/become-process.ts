@@ -8,6 +8,7 @@ import { isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
 import { MAX_ACCOUNT_FILE } from "./account-files.ts";
 import { missingFrom, type ProcessCapabilities, processCapabilities } from "./capabilities.ts";
 import { environment } from "./environment.ts";
+import { containerError } from "./errors.ts";
 import { executionError, findExecutable } from "./executable.ts";
 import { readTextIfAny, writeSetting } from "./file-access.ts";
 import { ensureInside, openRoot } from "./inside-root.ts";
@@ -25,6 +26,8 @@ export interface ProcessBirth {
   readonly stdio: ChildStdio;
   /** whether it is in a user namespace of its own: its limits are set already, for want of the privilege to raise them */
   readonly mapped?: boolean;
+  /** whether a missing working directory is refused: Docker makes the first process's alone */
+  readonly isFurther?: boolean;
 }
 
 /**
@@ -32,7 +35,7 @@ export interface ProcessBirth {
  */
 export function becomeProcess(
   sys: Syscalls,
-  { plan, stdio, mapped = false }: ProcessBirth,
+  { plan, stdio, mapped = false, isFurther = false }: ProcessBirth,
   stage: Stage,
 ): never {
   stage("set limits");
@@ -44,7 +47,7 @@ export function becomeProcess(
   stage("connect standard streams");
   connectStdio(sys, { plan, stdio }, identity);
   stage(`change directory to ${plan.cwd}`);
-  enterWorkingDirectory(sys, plan.cwd);
+  enterWorkingDirectory(sys, plan.cwd, isFurther);
   stage("set credentials");
   const capabilities = processCapabilities(plan.capabilities, identity.uid);
   setCredentials(sys, identity, capabilities);
@@ -100,12 +103,15 @@ function connectStdio(sys: Syscalls, { plan, stdio }: ProcessBirth, identity: Id
   if (plan.spec.terminal !== undefined) sys.ioctl(0, TIOCSCTTY, 0);
 }
 
-/** Made when missing, as Docker does, and as root's. */
-function enterWorkingDirectory(sys: Syscalls, cwd: string): void {
+/** Made when missing, as Docker does, and as root's; for a further process it has to be there. */
+function enterWorkingDirectory(sys: Syscalls, cwd: string, isFurther: boolean): void {
   try {
     sys.chdir(cwd);
   } catch (error) {
     if (!isSyscallError(error, "ENOENT")) throw error;
+    if (isFurther) {
+      throw containerError("COMMAND_NOT_EXECUTABLE", `chdir to ${cwd}: no such file or directory`);
+    }
     const root = openRoot(sys, "/");
     sys.fchdir(ensureInside(sys, root, cwd, "folder"));
     sys.close(root);

@@ -54,12 +54,14 @@ export function mountInside(
   const { type, flags, data, destination, propagation } = mount;
   const source = sourceOf(sys, mount);
   const kind = mount.kind ?? (type !== undefined || isFolder(sys, source) ? "folder" : "file");
+  const takesMode =
+    type === "tmpfs" && !/(^|,)mode=/.test(data) && isThere(sys, root.fd, destination);
   const target = ensureInside(sys, root.fd, destination, kind);
   refuseProc(sys, root, { target, destination });
   if (type === undefined) {
     sys.mount({ source, target: pathOf(target), flags: flags & (MS_BIND | MS_REC) });
   } else {
-    const mode = type === "tmpfs" && !/(^|,)mode=/.test(data) ? ownMode(sys, target) : "";
+    const mode = takesMode ? ownMode(sys, target) : "";
     const options = [data, mode].filter((each) => each !== "").join(",");
     sys.mount({ source, target: pathOf(target), type, flags, data: options });
   }
@@ -107,7 +109,17 @@ function isFolder(sys: Syscalls, path: string): boolean {
   return (sys.stat(path).mode & S_IFMT) === S_IFDIR;
 }
 
-/** A tmpfs takes over the mode of the folder that it covers, as Docker's do. */
+function isThere(sys: Syscalls, root: Fd, destination: string): boolean {
+  try {
+    sys.close(openInside(sys, root, destination));
+    return true;
+  } catch (error) {
+    if (!isSyscallError(error, "ENOENT")) throw error;
+    return false;
+  }
+}
+
+/** A tmpfs takes over the mode of the folder that it covers, as Docker's do; where there was none, all may write. */
 function ownMode(sys: Syscalls, target: Fd): string {
   return `mode=${(sys.fstat(target).mode & 0o7777).toString(8)}`;
 }

@@ -157,7 +157,8 @@ export function startFurther(
           sys.prctl(PR_SET_DUMPABLE, 0);
           sys.setns(container, (plan.cloned | plan.unshared) & ~CLONE_NEWPID);
           if (mapped) becomeNamespaceRoot(sys);
-          return becomeProcess(sys, { plan: process, stdio: stdio.child, mapped }, stage);
+          const birth = { plan: process, stdio: stdio.child, mapped, isFurther: true };
+          return becomeProcess(sys, birth, stage);
         },
       },
     );

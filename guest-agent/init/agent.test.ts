@@ -113,7 +113,6 @@ describe("Agent", () => {
         type: "hello",
         version: PROTOCOL_VERSION,
         kernel: "6.1.0",
-        bootId: "a-boot-id",
         memoryBytes: 2 ** 27,
         uptime: 0,
         containers: {},

@@ -61,10 +61,22 @@ describe("configureInterface", () => {
     assert.throws(() => configureInterface(sys, WANTED), { code: "EPERM", subject: "eth0" });
   });
 
+  it("gives a clone's device its own address before it is brought up", () => {
+    const { sys, requests } = machine();
+    configureInterface(sys, { ...WANTED, mac: "02:00:00:aa:bb:cc", clonedMac: WANTED.mac });
+    assert.deepEqual(requests.map(typeOf).slice(0, 2), [RTM_NEWLINK, RTM_NEWLINK]);
+    const [first] = requests;
+    // length and type of the one attribute, the address
+    assert.equal(Buffer.from(first?.slice(32) ?? []).toString("hex"), "0a000100020000aabbcc0000");
+    // neither up nor down
+    assert.equal(Buffer.from(first ?? []).readUInt32LE(24), 0);
+  });
+
   it("refuses an unknown device and addresses that are none before it changes anything", () => {
     const { sys, requests } = machine();
     for (const change of [
       { mac: "52:54:00:00:00:00" },
+      { mac: "52:54:00", clonedMac: WANTED.mac },
       { addresses: ["10.0.2.15"] },
       { addresses: ["10.0.2.15/33"] },
       { gateways: ["router"] },

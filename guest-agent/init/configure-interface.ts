@@ -1,4 +1,4 @@
-/** A network interface of the machine: found by its MAC address, named, addressed, brought up, routed through. */
+/** A network interface of the machine: found by its MAC address, given its own if it is a clone's, named, addressed, brought up, routed through. */
 
 import { containerError } from "../container/errors.ts";
 import { listFolder, readText } from "../container/file-access.ts";
@@ -45,7 +45,8 @@ export function bringUpLoopback(sys: Syscalls): void {
 export function configureInterface(sys: Syscalls, wanted: Interface): void {
   const addresses = wanted.addresses.map(parsePrefixed);
   const gateways = wanted.gateways.map(parseGateway);
-  const { device, index } = findDevice(sys, wanted.mac);
+  const mac = parseMac(wanted.mac);
+  const { device, index } = findDevice(sys, wanted.clonedMac ?? wanted.mac);
   const socket = openSocket(sys);
   const ask = (type: number, flags: number, body: Uint8Array, attributes: readonly Attribute[]) =>
     request({ sys, socket, type, flags, body, attributes, subject: wanted.name });
@@ -55,6 +56,10 @@ export function configureInterface(sys: Syscalls, wanted: Interface): void {
       ask(rt.RTM_NEWLINK, 0, linkBody(index, 0), [
         [rt.IFLA_IFNAME, encodeText(`${wanted.name}\0`)],
       ]);
+    }
+    // A device takes an address while it is down too.
+    if (wanted.clonedMac !== undefined) {
+      ask(rt.RTM_NEWLINK, 0, linkBody(index, 0), [[rt.IFLA_ADDRESS, mac]]);
     }
     ask(rt.RTM_NEWLINK, 0, linkBody(index, IFF_UP), [[rt.IFLA_MTU, uint32(wanted.mtu)]]);
     for (const { address, prefix } of addresses) {
@@ -96,6 +101,13 @@ function parseGateway(text: string): Uint8Array {
     throw containerError("CONTAINER_SPEC", `no address of a gateway: ${text.slice(0, 80)}`);
   }
   return bytes;
+}
+
+function parseMac(text: string): Uint8Array {
+  if (!/^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/.test(text)) {
+    throw containerError("CONTAINER_SPEC", `no MAC address: ${text.slice(0, 40)}`);
+  }
+  return Uint8Array.from(text.split(":"), (byte) => Number.parseInt(byte, 16));
 }
 
 function findDevice(

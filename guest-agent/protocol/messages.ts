@@ -26,6 +26,8 @@ const uint32 = integer(0, 0xffff_ffff);
 const networkInterface = object({
   /** MAC address of the virtio-net device to configure */
   mac: string,
+  /** MAC address that the device still has, of the template that the machine is a clone of; absent: `mac` */
+  clonedMac: optional(string),
   /** name in the guest, such as `eth0` */
   name: string,
   /** `address/prefix` */
@@ -144,8 +146,6 @@ export const fromGuest = union("type", {
     version: integer(),
     /** kernel release, as uname -r has it */
     kernel: string,
-    /** /proc/sys/kernel/random/boot_id */
-    bootId: string,
     /** memory that the guest's kernel has, in `bytes` */
     memoryBytes: integer(),
     /** since the kernel started, in `microseconds` */

@@ -11,7 +11,6 @@ const HELLO = {
   type: "hello",
   version: PROTOCOL_VERSION,
   kernel: "6.1.0",
-  bootId: "b",
   memoryBytes: 1,
   uptime: 1,
   containers: {},

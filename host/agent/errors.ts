@@ -10,7 +10,7 @@ export const agentError = errorTable({
   },
   AGENT_PROTOCOL: {
     exitCode: 125,
-    hint: "the guest is hostile or its agent is of another version: run 'npm run setup'",
+    hint: "a dvmd from before an update speaks another version: end it (its process id is in dvmd.lock of the data root), its containers run on; if it is new, run 'npm run setup'",
   },
   AGENT_TIMEOUT: { exitCode: 125, hint: "the machine may be overloaded: try again" },
 });

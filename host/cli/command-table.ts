@@ -91,6 +91,11 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     group: true,
     load: async () => (await import("./commands/network.ts")).network,
   },
+  template: {
+    summary: "Manage the booted machines that containers' machines are cloned from",
+    group: true,
+    load: async () => (await import("./commands/template.ts")).template,
+  },
   volume: {
     summary: "Manage volumes",
     group: true,

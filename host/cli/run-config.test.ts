@@ -20,6 +20,12 @@ describe("run's flags", () => {
     assert.equal(config.network, "default");
   });
 
+  it("take the network by its old names too", () => {
+    const config = configOf("--net=none", "--net-alias", "a", "b");
+    assert.equal(config.network, "none");
+    assert.deepEqual(config, configOf("--network", "none", "--network-alias=a", "b"));
+  });
+
   it("give the command every word after the image", () => {
     const config = configOf("--rm", "busybox", "ls", "--rm", "-la");
     assert.deepEqual([config.image, config.command], ["busybox", ["ls", "--rm", "-la"]]);

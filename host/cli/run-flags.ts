@@ -118,11 +118,16 @@ const supported = {
   "memory-swappiness": integer("Tune container memory swappiness (0 to 100)"),
   name: text("Assign a name to the container"),
   network: listFlag({
+    oldName: "net",
     placeholder: "network",
     help: "Connect a container to a network (none, user, bridge, or one of your own)",
     parse: asText,
   }),
-  "network-alias": texts("Add network-scoped alias for the container"),
+  "network-alias": listFlag({
+    oldName: "net-alias",
+    help: "Add network-scoped alias for the container",
+    parse: asText,
+  }),
   "oom-score-adj": integer("Tune host's OOM preferences (-1000 to 1000)"),
   "pids-limit": integer("Tune container pids limit (set -1 for unlimited)"),
   platform: text("Set platform if server is multi-platform capable"),

@@ -46,7 +46,9 @@ export class TestUser implements Disposable {
   }
 
   get environment(): Readonly<Record<string, string | undefined>> {
-    return { ...process.env, DVM_DATA_ROOT: this.dataRoot, ...this.#environment };
+    // a template that the daemon makes by itself would come in between at any time
+    const defaults = { DVM_TEMPLATE: "off" };
+    return { ...defaults, ...process.env, DVM_DATA_ROOT: this.dataRoot, ...this.#environment };
   }
 
   /** Starts dvm; its input is empty unless given, and stays open with `null`. */

@@ -13,6 +13,7 @@ import type {
   Machine,
   MachineConfig,
   MachineStage,
+  TemplateUse,
 } from "../vmm/hypervisor.ts";
 import type { Artifacts } from "./artifacts.ts";
 import { shortId } from "./container-name.ts";
@@ -75,6 +76,8 @@ export interface BootOptions {
   readonly deadlines: GuestDeadlines;
   /** whether the machine outlives this process */
   readonly detached?: boolean;
+  /** called when the machine had to boot for want of a template */
+  readonly onNoTemplate?: (config: MachineConfig) => void;
   readonly onEvent: EventSink;
   readonly signal: AbortSignal | undefined;
 }
@@ -134,7 +137,7 @@ async function makeReady(
   },
 ): Promise<void> {
   const { container, onEvent, signal } = options;
-  const configuration = configureMachine(agent, options);
+  const configuration = configureMachine(agent, options, machine);
   // it fails with the hello, which says why
   configuration.catch(() => {});
   try {
@@ -181,16 +184,31 @@ function advise(error: unknown): never {
   throw new DvmError(code, message, { exitCode, cause, hint: "dvm doctor checks the set-up" });
 }
 
-function startMachine(options: BootOptions): Promise<Machine> {
+async function startMachine(options: BootOptions): Promise<Machine> {
   const { container, onEvent, hypervisor } = options;
   const { boot } = options.deadlines;
-  return hypervisor.start(machineConfig(options), {
+  const config = machineConfig(options);
+  let isClone: boolean | undefined;
+  const machine = await hypervisor.start(config, {
     ...signalOf(options),
     detached: options.detached ?? false,
     ...(boot === undefined ? {} : { deadlines: { boot, agent: boot } }),
+    onTemplate: (use) => {
+      isClone = use.kind === "cloned";
+      tellTemplate(options, use);
+    },
     onStage: (stage, milliseconds) =>
       onEvent({ type: "phase-end", container, phase: PHASE_OF_STAGE[stage], milliseconds }),
   });
+  if (isClone === false) options.onNoTemplate?.(config);
+  return machine;
+}
+
+function tellTemplate({ container, onEvent }: BootOptions, use: TemplateUse): void {
+  if (use.kind === "cloned") onEvent({ type: "template", container });
+  if (use.kind !== "unusable") return;
+  const text = `the template of this machine is not usable, so it boots: ${use.reason}`;
+  onEvent({ type: "warning", container, text });
 }
 
 const PHASE_OF_STAGE: Readonly<Record<MachineStage, Phase>> = {
@@ -200,7 +218,22 @@ const PHASE_OF_STAGE: Readonly<Record<MachineStage, Phase>> = {
   agent: "vm-agent",
 };
 
-function machineConfig(options: BootOptions): MachineConfig {
+/** What a machine's configuration is made from. */
+type MachineParts = Pick<
+  BootOptions,
+  | "container"
+  | "artifacts"
+  | "shape"
+  | "extents"
+  | "writableDisk"
+  | "disposable"
+  | "runDirectory"
+  | "network"
+  | "mounts"
+  | "diskLimits"
+>;
+
+export function machineConfig(options: MachineParts): MachineConfig {
   const { diskLimits: limits } = options;
   const disks: DiskConfig[] = [
     {
@@ -229,18 +262,31 @@ function machineConfig(options: BootOptions): MachineConfig {
   };
 }
 
-async function configureMachine(agent: AgentClient, options: BootOptions): Promise<void> {
+async function configureMachine(
+  agent: AgentClient,
+  options: BootOptions,
+  { clonedMacs }: Pick<Machine, "clonedMacs">,
+): Promise<void> {
   const request = agent.request({
     type: "machine.configure" satisfies RequestType,
     clock: String(BigInt(Date.now()) * 1_000_000n),
     entropy: randomBytes(ENTROPY_BYTES).toString("base64"),
     hostname: options.hostname,
-    interfaces: options.network?.interfaces ?? [],
+    interfaces: interfacesOf(options, clonedMacs),
   });
   await withDeadline(request, {
     what: "configuring the guest",
     milliseconds: options.deadlines.configure,
     signal: options.signal,
+  });
+}
+
+/** The devices of a clone are found by the addresses that they still have. */
+function interfacesOf({ network }: BootOptions, clonedMacs: readonly string[] = []) {
+  const { interfaces = [], devices = [] } = network ?? {};
+  return interfaces.map((wanted) => {
+    const clonedMac = clonedMacs[devices.findIndex(({ mac }) => mac === wanted.mac)];
+    return clonedMac === undefined ? wanted : { ...wanted, clonedMac };
   });
 }
 

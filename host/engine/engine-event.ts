@@ -54,6 +54,8 @@ export type EngineEvent =
       readonly memoryMiB: number;
       readonly vcpus: number;
     }
+  /** the machine is a clone of a booted one */
+  | { readonly type: "template"; readonly container: string }
   /** what the guest says of itself */
   | {
       readonly type: "guest";

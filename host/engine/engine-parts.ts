@@ -2,7 +2,7 @@
 
 import type { RunConfig } from "../image/config.ts";
 import type { Extent } from "../rootfs/extent.ts";
-import type { Hypervisor } from "../vmm/hypervisor.ts";
+import type { Hypervisor, MachineConfig } from "../vmm/hypervisor.ts";
 import type { Artifacts } from "./artifacts.ts";
 import type { ContainerConfig, MachineChoice } from "./container-config.ts";
 import type { EventSink } from "./engine-event.ts";
@@ -54,5 +54,11 @@ export interface EngineParts {
     /** folder that keeps what formatting comes to */
     readonly templates: string;
   }) => Promise<void>;
+  /** Has a template made when there is time for it; absent: none is made by itself. */
+  readonly makeTemplate?: (
+    hypervisor: Hypervisor,
+    config: MachineConfig,
+    onEvent: EventSink,
+  ) => void;
   readonly openHypervisor: (choice: MachineChoice, dataRoot: string) => Promise<OpenedHypervisor>;
 }

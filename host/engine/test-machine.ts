@@ -104,7 +104,7 @@ export class TestMachine implements Machine {
 
   #hello(): void {
     if (this.#behaviour.silent) return;
-    const hello = { kernel: "6.1.0", bootId: "b", memoryBytes: 1, uptime: 1000, containers: {} };
+    const hello = { kernel: "6.1.0", memoryBytes: 1, uptime: 1000, containers: {} };
     this.#channel.send({ type: "hello", version: PROTOCOL_VERSION, ...hello });
   }
 

@@ -17,6 +17,8 @@ export interface HypervisorRequest {
   readonly accel: AcceleratorRequest;
   /** folder that keeps the host's measurement until its next boot */
   readonly cacheDirectory: string;
+  /** folder of the templates that machines are cloned from; absent: every machine boots */
+  readonly templates?: string | undefined;
 }
 
 export interface OpenedHypervisor {
@@ -35,7 +37,7 @@ export async function openHypervisor(request: HypervisorRequest): Promise<Opened
   const probe = await probeHost(request);
   const { vmm, choice } = chooseBackend(request, probe);
   const { accelerator, reason } = choice;
-  return { hypervisor: await load(vmm, accelerator, probe), reason };
+  return { hypervisor: await load(vmm, accelerator, { ...probe, ...request }), reason };
 }
 
 /** The decision alone, from what was asked for and what was measured: our own VMM wherever KVM runs Linux. */
@@ -58,12 +60,16 @@ export function chooseBackend(
 async function load(
   vmm: "qemu" | "kvm",
   accelerator: Accelerator,
-  { tscKhz }: HostProbe,
+  { tscKhz, templates }: Pick<HostProbe, "tscKhz"> & Pick<HypervisorRequest, "templates">,
 ): Promise<Hypervisor> {
   if (vmm === "kvm") {
     const { KvmHypervisor } = await import("./process/kvm-hypervisor.ts");
     return new KvmHypervisor();
   }
   const { QemuHypervisor } = await import("./qemu/qemu-hypervisor.ts");
-  return new QemuHypervisor({ accelerator, ...(tscKhz !== undefined && { tscKhz }) });
+  return new QemuHypervisor({
+    accelerator,
+    ...(tscKhz !== undefined && { tscKhz }),
+    ...(templates !== undefined && { templates }),
+  });
 }

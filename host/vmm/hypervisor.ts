@@ -112,12 +112,22 @@ export interface StartOptions {
   readonly signal?: AbortSignal;
   /** called when a stage is over, with its length in `milliseconds` */
   readonly onStage?: (stage: MachineStage, milliseconds: number) => void;
+  /** called when it is known whether the machine is a clone; not at all for one that can be none */
+  readonly onTemplate?: (use: TemplateUse) => void;
 }
+
+/** What became of the template for a machine: `unusable` and `missing` mean that it boots. */
+export type TemplateUse =
+  | { readonly kind: "cloned" }
+  | { readonly kind: "missing" }
+  | { readonly kind: "unusable"; readonly reason: string };
 
 /** A running virtual machine; disposing of it kills it and leaves nothing behind. */
 export interface Machine extends AsyncDisposable {
   /** process id of the VMM */
   readonly pid: number;
+  /** of a clone: the MAC addresses that its network devices have in the guest, which has to give them their own */
+  readonly clonedMacs?: readonly string[];
   /** byte stream to the guest agent's virtio-console port */
   readonly agent: Duplex;
   /** settles when the VM has ended, never rejects */
@@ -130,11 +140,24 @@ export interface Machine extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
+export interface SaveTemplateOptions {
+  readonly signal?: AbortSignal;
+  /** whether everything else on the host goes first */
+  readonly background?: boolean;
+}
+
 export interface Hypervisor {
   readonly name: "qemu" | "kvm";
   readonly accelerator: Accelerator;
   /** Resolves when the agent has sent its first byte, not yet read; rejects with a `VmmError` that names the stage. */
   start(config: MachineConfig, options?: StartOptions): Promise<Machine>;
+  /**
+   * Boots a machine of the same shape, up to the agent's first byte, and saves it for later starts to clone; what
+   * stands behind disks and networks is not touched. Absent: this backend has no templates.
+   *
+   * @returns whether there is one now; false: a machine of this shape can have none
+   */
+  saveTemplate?(config: MachineConfig, options?: SaveTemplateOptions): Promise<boolean>;
   /**
    * Takes over a VM that another process started detached in this run directory. Absent: this backend's VMs do not
    * outlive the process that started them. Rejects with VMM_GONE when there is none.

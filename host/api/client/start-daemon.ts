@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { PROJECT_ROOT } from "../../engine/artifacts.ts";
 import { makePrivateFolder } from "../../engine/paths.ts";
@@ -139,8 +139,16 @@ function spawnDaemon(places: DaemonPlaces, idleTime: string | undefined): Starte
   };
 }
 
+/** @throws DvmError `DAEMON_UNREACHABLE` for a data root of somebody else */
 function logLength(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  } catch (cause) {
+    throw apiError("DAEMON_UNREACHABLE", `cannot use the data root ${dirname(path)}`, {
+      cause,
+      hint: "check whose folder it is, or name another by --data-root or DVM_DATA_ROOT",
+    });
+  }
 }
 
 /** What the log got since `start`, as the end of a sentence. */

@@ -58,7 +58,10 @@ function daemonCommand(version: string): Command {
     .option("-D, --debug", "log every request")
     .option("--log-file <file>", "where to log to, in place of standard error")
     .option("--idle-timeout <seconds>", "end when nobody has needed it for so long")
-    .option("--shared", "let every user of this machine connect; each sees its own containers only")
+    .option(
+      "--shared",
+      "let every user of this machine connect; each sees its own containers, and all images",
+    )
     .allowExcessArguments(false)
     .exitOverride();
 }

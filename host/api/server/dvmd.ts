@@ -27,7 +27,7 @@ async function main(): Promise<void> {
 async function serve(options: DaemonOptions): Promise<void> {
   const log = pino(
     { level: options.debug ? "debug" : "info", base: null },
-    pino.destination({ dest: options.logFile ?? 2, sync: true, append: true }),
+    pino.destination({ dest: options.logFile ?? 2, sync: true, append: true, mode: 0o600 }),
   );
   process.on("uncaughtException", (err) => {
     log.fatal({ err }, "dvmd failed");

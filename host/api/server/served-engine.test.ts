@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Readable } from "node:stream";
 import { test } from "node:test";
 import type { Daemon } from "../../engine/daemon/daemon.ts";
 import { EventBus } from "../../engine/daemon/event-bus.ts";
@@ -35,4 +36,28 @@ test("the daemon's credentials for registries are for its own user and root alon
   assert.equal(await shown(own + 1, {}), "none");
   const auth = { username: "me", password: "secret" };
   assert.deepEqual(await shown(own + 1, auth), auth);
+});
+
+test("what images are called is not another user's to say", async () => {
+  const engine = new ServedEngine({
+    daemon: { events: new EventBus(), get: () => ({}) } as unknown as Daemon,
+    images: {} as unknown as ImageEngine,
+    version: "0",
+    dataRoot: "/nonexistent",
+  });
+  const stranger = { uid: own + 1, gid: 1, pid: 1 };
+  const { signal } = new AbortController();
+  const change = { name: "busybox", changes: [], message: "", signal };
+  const commit = { name: "busybox", author: "", comment: "", changes: [], pause: false };
+  const tar = Readable.from([]);
+  for (const attempt of [
+    () => engine.tagImage("sha256:0", stranger, "busybox"),
+    () => engine.removeImage("busybox", stranger, { force: true }),
+    () => engine.pruneImages([], stranger),
+    () => engine.loadImages(tar, stranger, { onProgress: () => {}, signal }),
+    () => engine.importImage(tar, stranger, change),
+    () => engine.commit("id", stranger, commit),
+  ]) {
+    await assert.rejects(attempt, { code: "FORBIDDEN" });
+  }
 });

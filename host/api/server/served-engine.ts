@@ -23,7 +23,6 @@ import { processTable } from "../../engine/daemon/top.ts";
 import type { ImageEngine } from "../../engine/images/image-engine.ts";
 import { withNetwork, withoutNetwork } from "../../engine/networks/change-networks.ts";
 import { NetworkStore, type NetworkView } from "../../engine/networks/network-store.ts";
-import { mayTouch } from "./api-call.ts";
 import type {
   Attachment,
   ClientStreams,
@@ -53,9 +52,9 @@ import type {
   PathChange,
   PathStat,
   ProcessTable,
-  RegistryAuth,
   StatsSample,
 } from "./daemon-model.ts";
+import { checkMayName, transfer } from "./image-rights.ts";
 import { ServedVolumes } from "./served-volumes.ts";
 
 export interface ServedEngineOptions {
@@ -219,16 +218,18 @@ export class ServedEngine implements Partial<DaemonEngine> {
     this.#tellImage("push", reference);
   }
 
-  async tagImage(id: string, _caller: Caller, name: string): Promise<void> {
+  async tagImage(id: string, caller: Caller, name: string): Promise<void> {
+    checkMayName(caller);
     await this.#images.tag(id, name);
     this.#tellImage("tag", name);
   }
 
   async removeImage(
     reference: string,
-    _caller: Caller,
+    caller: Caller,
     { force }: { readonly force: boolean },
   ): ReturnType<DaemonEngine["removeImage"]> {
+    checkMayName(caller);
     const removed = await this.#images.remove(reference, { force });
     for (const id of removed.deleted) this.#tellImage("delete", id);
     return removed;
@@ -251,20 +252,23 @@ export class ServedEngine implements Partial<DaemonEngine> {
 
   async loadImages(
     tar: Readable,
-    _caller: Caller,
+    caller: Caller,
     options: Pick<TransferOptions, "onProgress" | "signal">,
   ): Promise<readonly string[]> {
+    checkMayName(caller);
     const loaded = await this.#images.load(tar, options);
     return loaded.map(({ id, name }) => (name === undefined ? id : familiar(name)));
   }
 
-  async importImage(tar: Readable, _caller: Caller, options: ImportOptions): Promise<string> {
+  async importImage(tar: Readable, caller: Caller, options: ImportOptions): Promise<string> {
+    if (options.name !== undefined) checkMayName(caller);
     const id = await this.#images.import(tar, options);
     this.#tellImage("import", id);
     return id;
   }
 
-  async commit(container: string, _caller: Caller, options: CommitOptions): Promise<string> {
+  async commit(container: string, caller: Caller, options: CommitOptions): Promise<string> {
+    if (options.name !== undefined) checkMayName(caller);
     const found = this.#daemon.get(container);
     const { name, author, changes: lines, comment } = options;
     const pauses = options.pause && found.record.state.status === "running";
@@ -285,7 +289,11 @@ export class ServedEngine implements Partial<DaemonEngine> {
     }
   }
 
-  async pruneImages(ids: readonly string[]): ReturnType<DaemonEngine["pruneImages"]> {
+  async pruneImages(
+    ids: readonly string[],
+    caller: Caller,
+  ): ReturnType<DaemonEngine["pruneImages"]> {
+    checkMayName(caller);
     const chosen = new Set(ids);
     return this.#images.prune({ all: true, accepts: (id) => chosen.has(id) });
   }
@@ -412,19 +420,6 @@ function committedSection(config: DaemonContainerConfig) {
     ...(Object.keys(labels).length > 0 ? { Labels: labels } : {}),
     ...(env.length > 0 ? { Env: env.filter((each) => each.includes("=")) } : {}),
   };
-}
-
-/** The daemon's own credentials are for its own user; Docker's clients that have none send empty ones. */
-function transfer({ auth = {}, ...options }: TransferOptions, caller: Caller) {
-  const isEmpty = auth.username === undefined && auth.identityToken === undefined;
-  if (!isEmpty) return { ...options, credentials: credentialsOf(auth) };
-  return { ...options, ...(mayTouch(caller, undefined) ? {} : { credentials: "none" as const }) };
-}
-
-function credentialsOf({ username = "", password = "", identityToken }: RegistryAuth) {
-  return identityToken === undefined
-    ? { username, password }
-    : { username, password, identityToken };
 }
 
 /** Without the registry and the folder that Docker leaves out. */

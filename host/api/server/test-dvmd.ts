@@ -33,7 +33,10 @@ export class TestDvmd implements AsyncDisposable {
   async start(onLine?: (line: string) => void): Promise<void> {
     rmSync(this.socket, { force: true });
     const words = ["--host", `unix://${this.socket}`, "--data-root", this.dataRoot, "--debug"];
+    // a template that the daemon makes by itself would come in between at any time
+    const env = { DVM_TEMPLATE: "off", ...process.env };
     const child = spawn(join(ROOT, "bin", "dvmd"), words, {
+      env,
       stdio: ["ignore", "ignore", onLine === undefined ? "ignore" : "pipe"],
     });
     this.#child = child;

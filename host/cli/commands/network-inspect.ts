@@ -2,21 +2,21 @@
 
 import { type NetworkView, openNetworks } from "../../api/network-api.ts";
 import type { Command } from "../command.ts";
-import { cliError } from "../errors.ts";
-import { booleanFlag, parseFlags } from "../parse/flag-set.ts";
+import { checkCount, helpFlag, objectFormatFlag } from "../parse/common-flags.ts";
+import { parseFlags } from "../parse/flag-set.ts";
 import { renderError } from "../render/error.ts";
+import { renderObjects } from "../render/objects.ts";
 
-const flags = { help: booleanFlag({ help: "Print usage" }) } as const;
+const flags = { ...helpFlag, ...objectFormatFlag } as const;
 
 export const networkInspect: Command = {
-  usage: "inspect NETWORK [NETWORK...]",
+  usage: "inspect [OPTIONS] NETWORK [NETWORK...]",
   summary: "Display detailed information on one or more networks",
   flags,
   run: async (words, context) => {
-    const { args } = parseFlags(flags, words);
-    if (args.length === 0) {
-      throw cliError("ARGUMENTS", "'dvm network inspect' requires at least 1 argument");
-    }
+    const { values, args } = parseFlags(flags, words);
+    checkCount(args, "network inspect", { least: 1, most: Number.POSITIVE_INFINITY });
+    const render = renderObjects(values.format);
     const networks = await openNetworks(context);
     const views = networks.views();
     const found: NetworkView[] = [];
@@ -31,7 +31,7 @@ export const networkInspect: Command = {
         exitCode = 1;
       }
     }
-    context.stdout.write(`${JSON.stringify(found.map(networkJson), null, 4)}\n`);
+    context.stdout.write(render(found.map(networkJson)));
     return exitCode;
   },
 };

@@ -74,17 +74,30 @@ interface RunOptions {
 async function startContainer(options: RunOptions): Promise<number> {
   const { engine, config, session, cidfile, context } = options;
   const { signal } = session;
+  let id = "";
   try {
-    const { id } = await engine.create({ ...config, stdinOnce: false }, { signal });
+    ({ id } = await engine.create({ ...config, stdinOnce: false }, { signal }));
     cidfile.write(id);
     // whoever is told that it does not start can look at it
     context.stdout.write(`${id}\n`);
     await engine.start(id, { signal });
     return 0;
   } catch (error) {
+    await takeBack(options, id);
     throw signal.aborted && signal.reason instanceof DvmError ? signal.reason : error;
   } finally {
     session.ended();
+  }
+}
+
+/** An interrupt after the creation and before the start leaves it to the client: nobody wants the container any more. */
+async function takeBack({ engine, session }: RunOptions, id: string): Promise<void> {
+  if (!session.signal.aborted || id === "") return;
+  try {
+    await engine.remove(id, { force: true });
+  } catch (error) {
+    // the start that was called off has removed it
+    if (!(error instanceof DvmError)) throw error;
   }
 }
 
@@ -97,11 +110,12 @@ interface AttachedRunOptions extends RunOptions {
 async function runContainer(options: AttachedRunOptions): Promise<number> {
   const { engine, config, streams, session, cidfile } = options;
   const { signal } = session;
+  let id = "";
   try {
     // the process finds its terminal as large as it is here; a start tells later changes
     const { size } = session;
     const sized = config.terminal && size ? { ...config, terminalSize: size } : config;
-    const { id } = await engine.create(sized, { signal });
+    ({ id } = await engine.create(sized, { signal }));
     cidfile.write(id);
     session.container = id;
     engine.attach(id, streams, options.detachKeys);
@@ -124,6 +138,7 @@ async function runContainer(options: AttachedRunOptions): Promise<number> {
     return session.givenUp ?? exit.exitCode;
   } catch (error) {
     session.ended();
+    await takeBack(options, id);
     throw signal.aborted && signal.reason instanceof DvmError ? signal.reason : error;
   }
 }

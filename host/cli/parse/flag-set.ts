@@ -18,6 +18,8 @@ export interface Flag<T> {
   readonly defaultText?: string;
   /** accepted, not shown in the help */
   readonly hidden?: boolean;
+  /** an older long name that is taken too, not shown in the help */
+  readonly oldName?: string;
   /** Takes one occurrence. @throws Error whose message says what is wrong with `text` */
   take(text: string, previous: T): T;
 }
@@ -44,6 +46,7 @@ interface FlagOptions {
   readonly short?: string;
   readonly help: string;
   readonly hidden?: boolean;
+  readonly oldName?: string;
 }
 
 /** A flag that is on or off. */
@@ -117,6 +120,7 @@ class FlagParser {
   readonly #table: FlagTable;
   readonly #words: readonly string[];
   readonly #shorts = new Map<string, string>();
+  readonly #oldNames = new Map<string, string>();
   #next = 0;
 
   constructor(table: FlagTable, words: readonly string[]) {
@@ -125,6 +129,7 @@ class FlagParser {
     for (const [name, flag] of Object.entries(table)) {
       this.values.set(name, flag.initial);
       if (flag.short !== undefined) this.#shorts.set(flag.short, name);
+      if (flag.oldName !== undefined) this.#oldNames.set(flag.oldName, name);
     }
   }
 
@@ -146,7 +151,8 @@ class FlagParser {
 
   #long(word: string): void {
     const equals = word.indexOf("=");
-    const name = word.slice(2, equals < 0 ? undefined : equals);
+    const given = word.slice(2, equals < 0 ? undefined : equals);
+    const name = this.#oldNames.get(given) ?? given;
     if (name === "" || name.startsWith("-")) throw usage(`bad flag syntax: ${word}`);
     const flag = Object.hasOwn(this.#table, name) ? this.#table[name] : undefined;
     if (flag === undefined) throw usage(`unknown flag: --${name}`);

@@ -67,6 +67,8 @@ function describe(event: EngineEvent): string | undefined {
       const size = `${event.memoryMiB} MiB, ${event.vcpus} vCPU`;
       return `machine: ${event.backend}, ${event.accelerator}, ${size}: ${event.reason}`;
     }
+    case "template":
+      return "machine: from template";
     case "guest":
       return `guest: Linux ${event.kernel}, ready ${event.uptime.toFixed(0)} ms after its start`;
     case "container":

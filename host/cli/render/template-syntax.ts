@@ -81,6 +81,7 @@ function readAction(source: string, start: number) {
       return { words, end: close.lastIndex, trimsAfter: closed[1] !== undefined };
     TOKEN.lastIndex = at;
     const token = TOKEN.exec(source);
+    if (source.slice(at).trim() === "") throw refused("an action lacks its }}");
     if (token === null)
       throw refused(`cannot be read at ${JSON.stringify(source.slice(at, at + 20))}`);
     words.push(spaceBefore(token[0]) + (token[1] ?? ""));

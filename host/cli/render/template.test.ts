@@ -74,6 +74,12 @@ describe("templates", () => {
       assert.throws(() => parseTemplate(template)(value), { code: "USAGE" });
     });
 
+  test("whose end is missing are refused in words", () => {
+    for (const cut of ["{{.Names", "{{ ", "a {{json . "]) {
+      assert.throws(() => parseTemplate(cut), { message: "template: an action lacks its }}" });
+    }
+  });
+
   test("of any words are rendered or refused", () => {
     const words = ["{{", "}}", "-", " ", ".", "Name", ".List", "$x", ":=", "range", "if", "end"];
     const more = ["else", "(", ")", "|", '"', "`", "index", "printf", "1", "text", "/*", "*/"];

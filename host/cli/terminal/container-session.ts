@@ -86,10 +86,13 @@ export class ContainerSession implements Disposable {
       this.#enterRawMode();
     }
     this.#options.progress.onEvent(event);
+    // its output may come before the answer to the start
+    if (event.type === "phase-end" && event.phase === "first-output") this.running();
   }
 
   /** The process runs: signals and changes of the terminal's size are its own. */
   running(): void {
+    if (this.#isRunning) return;
     const { proxySignals: proxy, terminal: onTerminal } = this.#options;
     this.#watch.containerRuns({ proxy, onTerminal });
     const { stdout } = this.#options.context;

@@ -1,6 +1,6 @@
 /** A machine with a container in it, from its boot, or its adoption, to its end. */
 
-import type { Request, Stdio, TerminalSize } from "#protocol";
+import type { Request, TerminalSize } from "#protocol";
 import { type AgentClient, connectAgent, type Reply } from "../../agent/agent-client.ts";
 import type { Machine } from "../../vmm/hypervisor.ts";
 import { explainLoss, type GuestDeadlines, openMachine } from "../boot-machine.ts";
@@ -16,7 +16,6 @@ import type { ContainerExit } from "../live-container.ts";
 import { machineShape } from "../machine-shape.ts";
 import type { ContainerNetworks } from "../networks/container-networks.ts";
 import { adoptNetwork, NO_NETWORK, prepareNetwork } from "../networks/prepare-network.ts";
-import { processSpec } from "../process-spec.ts";
 import type { RunDirectory } from "../run-directory.ts";
 import { prepareVolumes } from "../volumes/container-volumes.ts";
 import { NO_MOUNTS } from "../volumes/prepared-mounts.ts";
@@ -24,7 +23,8 @@ import type { ContainerLog } from "./container-log.ts";
 import { Execs } from "./execs.ts";
 import { FILE_TASK_PREFIX } from "./file-task.ts";
 import { GuestProcess } from "./guest-process.ts";
-import type { DaemonContainerConfig, ExecConfig, StatsSample } from "./model.ts";
+import type { DaemonContainerConfig, StatsSample } from "./model.ts";
+import { execSpec, initSpec } from "./process-specs.ts";
 import { newRunState, type RunState, writeRunState } from "./run-state.ts";
 
 /** Name of a container's first process in the protocol. */
@@ -254,6 +254,7 @@ export class ContainerRun {
         diskLimits: diskLimits(config.resources),
         deadlines: options.deadlines,
         detached: true,
+        onNoTemplate: (machine) => parts.makeTemplate?.(hypervisor, machine, onEvent),
         onEvent,
         signal,
       }),
@@ -397,6 +398,9 @@ export class ContainerRun {
   async #shutDown(): Promise<void> {
     const machine = this.#machine;
     if (machine === undefined || this.#killed) return;
+    const { config, mounts = [] } = this.#options.record;
+    // its disk goes with it, and it shared nothing: there is nothing to write back
+    if (config.autoRemove && mounts.length === 0) return;
     const isOver = await Promise.race([machine.exit, undefined]);
     if (isOver !== undefined) return;
     const options = { what: "shutting down", milliseconds: this.#options.deadlines.shutdown };
@@ -435,36 +439,4 @@ export class ContainerRun {
   #warn(text: string): void {
     this.#options.onEvent({ type: "warning", container: this.#id, text });
   }
-}
-
-function initSpec({ id, config, image }: ContainerRecord, stdio: Stdio) {
-  const { terminalSize } = config as DaemonContainerConfig;
-  return processSpec({
-    config,
-    image: image.run,
-    hostname: containerHostname(id, config),
-    stdio,
-    ...(terminalSize ? { terminal: terminalSize } : {}),
-  });
-}
-
-/** A further process is as the first one, but for what its caller says. */
-function execSpec(record: ContainerRecord, stdio: Stdio, exec: ExecConfig) {
-  const { config } = record;
-  const { workingDirectory, user } = exec;
-  const spec = processSpec({
-    config: {
-      ...config,
-      terminal: exec.terminal,
-      privileged: exec.privileged || config.privileged,
-      env: [...config.env, ...exec.env],
-      ...(workingDirectory === undefined ? {} : { workingDirectory }),
-      ...(user === undefined ? {} : { user }),
-    },
-    image: record.image.run,
-    hostname: containerHostname(record.id, config),
-    stdio,
-    ...(exec.terminalSize ? { terminal: exec.terminalSize } : {}),
-  });
-  return { ...spec, args: [...exec.command] };
 }

@@ -6,6 +6,7 @@ import {
   readFileSync,
   writeFileSync,
 } from "node:fs";
+import { Writable } from "node:stream";
 import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import type { ImageStore } from "../image-store.ts";
@@ -43,6 +44,23 @@ async function loadAll(
 }
 
 describe("an archive of images", () => {
+  test("that nobody reads to its end fails as its output does, once", async () => {
+    using world = new World();
+    const layout = world.layout();
+    layout.list(layout.image({ layers: [one] }), { tag: "a" });
+    const store = await world.store();
+    await using image = await load(`oci:${layout.path}:a`, store);
+    const gone = Object.assign(new Error("write EPIPE"), { code: "EPIPE" });
+    for (let readable = 0; readable < 4; readable++) {
+      let written = 0;
+      const output = new Writable({
+        highWaterMark: 1,
+        write: (_chunk, _encoding, done) => done(written++ < readable ? null : gone),
+      });
+      await assert.rejects(saveImages([{ image, names: [] }], store, output), { code: "EPIPE" });
+    }
+  });
+
   test("is read back whole: from a file, a stream and packed, with all names", async () => {
     using world = new World();
     const layout = world.layout();

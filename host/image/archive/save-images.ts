@@ -122,8 +122,7 @@ async function addLayer(archive: Pack, layer: StoredLayer): Promise<void> {
   const entry = archive.entry(header(blobPath(layer.diffId), layer.unpacked), (error) =>
     error ? reject(error) : resolve(),
   );
-  await pipeline(Readable.from(layer.tar(), { highWaterMark: 1 }), entry);
-  await promise;
+  await Promise.all([pipeline(Readable.from(layer.tar(), { highWaterMark: 1 }), entry), promise]);
 }
 
 function file(archive: Pack, name: string, content: Buffer): Promise<void> {

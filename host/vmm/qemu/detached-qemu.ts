@@ -10,6 +10,9 @@ import { VmmError } from "../errors.ts";
 import { AGENT_SOCKET, CONSOLE_SOCKET, QMP_SOCKET } from "./qemu-arguments.ts";
 import { capabilityArguments, endOf, type QemuLink, spawned } from "./qemu-process.ts";
 
+/** What a machine that is not detached has as the descriptors before a template's. */
+const UNUSED_CHANNELS = ["ignore", "ignore", "ignore"] as const;
+
 /** Between two looks whether QEMU listens yet, or has ended, in `milliseconds`. */
 const LOOK_AGAIN = 4;
 
@@ -22,13 +25,20 @@ export async function spawnDetachedQemu(options: {
   readonly binary: string;
   readonly args: readonly string[];
   readonly runDirectory: string;
+  /** descriptors that it inherits, from TEMPLATE_STATE_FD on; borrowed until it is spawned */
+  readonly template?: readonly number[];
 }): Promise<QemuLink> {
+  const { template = [] } = options;
   const launcher = ["--no-new-privs", ...capabilityArguments(), "--"];
   const child = spawn("setpriv", [...launcher, options.binary, ...options.args], {
     cwd: "/",
     detached: true,
     env: { PATH: process.env.PATH },
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: [
+      ...(["ignore", "ignore", "pipe"] as const),
+      ...(template.length === 0 ? [] : UNUSED_CHANNELS),
+      ...template,
+    ],
   });
   const pid = await spawned(child);
   let complaints = "";

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { VmmError } from "../errors.ts";
 import type { MachineConfig } from "../hypervisor.ts";
 import { qemuArguments } from "./qemu-arguments.ts";
+import { shapeOf } from "./template-arguments.ts";
 
 const config: MachineConfig = {
   id: "c0ffee",
@@ -158,4 +159,61 @@ test("what could be read as another option, or cannot be made, is refused", () =
 /** One option a line. */
 function lines(args: readonly string[]): string {
   return args.join(" ").replaceAll(/ (?=-[a-z][a-z-]*( |$))/g, "\n");
+}
+
+test("what is a machine's own is not in the arguments of its template", () => {
+  const changes: Partial<MachineConfig> = {
+    id: "other",
+    runDirectory: "/other",
+    disks: config.disks.map((disk) => ({
+      ...disk,
+      source: { kind: "file", path: "/other/disk", format: "raw" },
+      limits: { read: { bytesPerSecond: 1 } },
+    })),
+    networks: [
+      { mac: "02:00:00:00:00:0a", backend: { kind: "tap", name: "dvm7" } },
+      { mac: "02:00:00:00:00:0b", backend: { kind: "stream", path: "/other/net" } },
+    ],
+  };
+  assert.deepEqual(templateArgs({ ...config, ...changes }), templateArgs(config));
+});
+
+test("what the guest has seen of its machine is in the arguments of its template", () => {
+  const [image, upper] = config.disks;
+  assert.ok(image && upper);
+  const changes: Partial<MachineConfig>[] = [
+    { memoryMiB: 257 },
+    { vcpus: 2 },
+    { commandLine: [] },
+    { kernel: "/other" },
+    { disks: [image] },
+    { disks: [image, { ...upper, serial: "other" }] },
+    { disks: [image, { ...upper, readOnly: true }] },
+    { disks: [image, { ...upper, disposable: true }] },
+    { networks: config.networks.slice(1) },
+    { networks: config.networks.toReversed() },
+  ];
+  for (const change of changes) {
+    assert.notDeepEqual(templateArgs({ ...config, ...change }), templateArgs(config));
+  }
+});
+
+test("a clone maps its memory privately, from a descriptor, and has no balloon", () => {
+  const args = qemuArguments({ config, accelerator: "tcg", template: { kind: "clone" } });
+  assert.ok(
+    args.includes("memory-backend-file,id=memory,size=256M,mem-path=/proc/self/fd/7,share=off"),
+  );
+  assert.ok(!args.some((word) => word.includes("balloon")));
+});
+
+test("a machine with shares has no template", () => {
+  const shares = [{ name: "s", path: "/s", readOnly: true }];
+  assert.equal(shapeOf({ ...config, shares }), undefined);
+});
+
+function templateArgs(machine: MachineConfig): string[] {
+  const shape = shapeOf(machine);
+  assert.ok(shape);
+  const template = { kind: "save", memory: "/t/memory" } as const;
+  return qemuArguments({ config: shape, accelerator: "tcg", template });
 }

@@ -6,6 +6,12 @@ import type { Accelerator, DiskConfig, MachineConfig, NetworkDeviceConfig } from
 import { throttleArguments, throttledNode } from "./disk-throttle.ts";
 import { kernelCommandLine } from "./kernel-command-line.ts";
 import { memoryArguments, shareArguments } from "./share-arguments.ts";
+import {
+  incomingArguments,
+  type TemplateRole,
+  templateCard,
+  templateDiskNode,
+} from "./template-arguments.ts";
 
 /** Descriptors that QEMU inherits; each is one end of a connected stream socket. */
 export const QMP_FD = 3;
@@ -35,6 +41,8 @@ export interface QemuArgumentsOptions {
   readonly accelerator: Accelerator;
   /** frequency of the host's time stamp counter, in `kHz`, where known */
   readonly tscKhz?: number;
+  /** for a machine that becomes a template, or comes from one */
+  readonly template?: TemplateRole;
 }
 
 /**
@@ -43,20 +51,20 @@ export interface QemuArgumentsOptions {
  * @throws {VmmError} for a machine that this backend cannot make
  */
 export function qemuArguments(options: QemuArgumentsOptions): string[] {
-  const { config, accelerator, tscKhz, detached = false } = options;
+  const { config, accelerator, tscKhz, detached = false, template } = options;
   checkDevices(config);
   return [
     ...processArguments(config),
     ...machineArguments(config, accelerator),
+    ...incomingArguments(config, template),
     ...["-kernel", config.kernel, "-initrd", config.initramfs],
     ...["-append", kernelCommandLine({ config, accelerator, ...(tscKhz && { tscKhz }) })],
     ...channelArguments(detached ? config.runDirectory : undefined),
     ...["-object", "rng-builtin,id=rng", "-device", "virtio-rng-device,rng=rng"],
-    // The guest gives pages back as it frees them; it is never asked to give more.
-    ...["-device", "virtio-balloon-device,free-page-reporting=on,deflate-on-oom=on"],
+    ...balloonArguments(template),
     ...throttleArguments(config.disks),
-    ...config.disks.flatMap((disk, index) => diskArguments(disk, index, config.runDirectory)),
-    ...config.networks.flatMap(networkArguments),
+    ...config.disks.flatMap((disk, index) => diskArguments(disk, index, options)),
+    ...config.networks.flatMap((card, index) => networkArguments(card, index, template)),
     ...shareArguments(config),
   ];
 }
@@ -141,6 +149,16 @@ function channelArguments(socketFolder: string | undefined): string[] {
   ];
 }
 
+/**
+ * The guest gives pages back as it frees them; it is never asked to give more. A clone must have no balloon: to give a
+ * page back, QEMU 7.2 punches a hole into the memory's file (ram_block_discard_range of softmmu/physmem.c), which is
+ * the template's.
+ */
+function balloonArguments(template: TemplateRole | undefined): string[] {
+  if (template !== undefined) return [];
+  return ["-device", "virtio-balloon-device,free-page-reporting=on,deflate-on-oom=on"];
+}
+
 const ON_ERROR = "werror=report,rerror=report";
 
 /**
@@ -149,7 +167,11 @@ const ON_ERROR = "werror=report,rerror=report";
  */
 const READ_SIZE = 256 * 1024;
 
-function diskArguments(disk: DiskConfig, index: number, runDirectory: string): string[] {
+function diskArguments(
+  disk: DiskConfig,
+  index: number,
+  { config: { runDirectory }, template }: Pick<QemuArgumentsOptions, "config" | "template">,
+): string[] {
   if (!/^[\x21-\x2b\x2d-\x7e]{1,20}$/.test(disk.serial)) {
     throw new VmmError(
       "VMM_CONFIG_INVALID",
@@ -180,7 +202,12 @@ function diskArguments(disk: DiskConfig, index: number, runDirectory: string): s
     },
   };
   return [
-    ...["-blockdev", JSON.stringify(throttledNode(disk, node))],
+    ...[
+      "-blockdev",
+      JSON.stringify(
+        template?.kind === "save" ? templateDiskNode(disk, index) : throttledNode(disk, node),
+      ),
+    ],
     // A disk of the host that is full is the guest's to hear of; QEMU would stop the machine for good.
     ...["-device", `virtio-blk-device,drive=disk${index},${deviceProperties(disk)},${ON_ERROR}`],
   ];
@@ -192,15 +219,21 @@ function deviceProperties({ serial, disposable }: DiskConfig): string {
   return `serial=${serial},opt_io_size=${READ_SIZE}${cache}`;
 }
 
-function networkArguments({ mac, backend }: NetworkDeviceConfig, index: number): string[] {
+function networkArguments(
+  { mac, backend }: NetworkDeviceConfig,
+  index: number,
+  template: TemplateRole | undefined,
+): string[] {
   if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac)) {
     throw new VmmError("VMM_CONFIG_INVALID", `MAC address ${JSON.stringify(mac)} is not valid`);
   }
   const id = `net${index}`;
   const netdev =
-    backend.kind === "tap"
-      ? { type: "tap", id, ifname: backend.name, script: "no", downscript: "no" }
-      : { type: "stream", id, server: false, addr: { type: "unix", path: backend.path } };
+    template?.kind === "save" && backend.kind === "stream"
+      ? templateCard(id)
+      : backend.kind === "tap"
+        ? { type: "tap", id, ifname: backend.name, script: "no", downscript: "no" }
+        : { type: "stream", id, server: false, addr: { type: "unix", path: backend.path } };
   return [
     ...["-netdev", JSON.stringify(netdev)],
     ...["-device", `virtio-net-device,netdev=${id},mac=${mac}`],

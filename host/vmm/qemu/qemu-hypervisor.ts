@@ -1,21 +1,26 @@
 /** The QEMU backend: one QEMU process with a microvm machine for each VM. */
 
+import { VmmError } from "../errors.ts";
 import type {
   Accelerator,
   Hypervisor,
   Machine,
   MachineConfig,
   MachineStage,
+  SaveTemplateOptions,
   StartOptions,
 } from "../hypervisor.ts";
 import { StageClock, StageError } from "../stage-clock.ts";
 import { startFailure } from "../start-failure.ts";
+import type { Template } from "../template/template-store.ts";
 import { adoptQemu, spawnDetachedQemu } from "./detached-qemu.ts";
 import { DiskFiles } from "./disk-files.ts";
 import { findQemu } from "./find-qemu.ts";
 import { qemuArguments } from "./qemu-arguments.ts";
 import { QemuMachine } from "./qemu-machine.ts";
 import { QemuProcess } from "./qemu-process.ts";
+import type { QemuTemplates } from "./qemu-templates.ts";
+import { TEMPLATE_STATE_FD, templateMac } from "./template-arguments.ts";
 import type { Virtiofsd } from "./virtiofsd.ts";
 
 export interface QemuHypervisorOptions {
@@ -24,6 +29,8 @@ export interface QemuHypervisorOptions {
   readonly binary?: string;
   /** frequency of the host's time stamp counter, in `kHz`, where known */
   readonly tscKhz?: number;
+  /** folder of the templates; absent: every machine boots */
+  readonly templates?: string;
 }
 
 /** In `milliseconds`: some twenty times what a quiet machine takes. */
@@ -43,16 +50,69 @@ export class QemuHypervisor implements Hypervisor {
   }
 
   async start(config: MachineConfig, options: StartOptions = {}): Promise<Machine> {
+    const clone = await this.#tryClone(config, options);
+    if (clone !== undefined) return clone;
+    const spawn = () => this.#spawn(config, { detached: options.detached });
+    return this.#start(config, options, { spawn, run: boot });
+  }
+
+  async saveTemplate(config: MachineConfig, options: SaveTemplateOptions = {}): Promise<boolean> {
+    const templates = await this.#templates();
+    if (templates === undefined) return false;
+    const none = { [Symbol.asyncDispose]: async () => {} };
+    return templates.save(
+      config,
+      (spawnQemu) => {
+        const spawn = async () => new QemuMachine(await spawnQemu(), none);
+        return this.#start(config, options, { spawn, run: boot });
+      },
+      options,
+    );
+  }
+
+  /** Loaded for those who want any. */
+  async #templates(): Promise<QemuTemplates | undefined> {
+    const { templates: folder, binary, ...rest } = this.#options;
+    if (folder === undefined) return undefined;
+    const { QemuTemplates: Templates } = await import("./qemu-templates.ts");
+    return new Templates({ ...rest, folder, binary: async () => binary ?? findQemu() });
+  }
+
+  /** A template that is no good, whatever the reason, is done without: nothing has run in the clone. */
+  async #tryClone(config: MachineConfig, options: StartOptions): Promise<Machine | undefined> {
+    const { onTemplate = () => {}, signal } = options;
+    const templates = await this.#templates();
+    using template = await templates?.find(config, onTemplate);
+    if (templates === undefined || template === undefined) return undefined;
+    const spawn = () => this.#spawn(config, { detached: options.detached, template });
+    try {
+      const machine = await this.#start(config, options, { spawn, run: restore });
+      onTemplate({ kind: "cloned" });
+      return machine;
+    } catch (error) {
+      if (signal?.aborted || !(error instanceof VmmError)) throw error;
+      await templates.reject(config);
+      onTemplate({ kind: "unusable", reason: error.message });
+      return undefined;
+    }
+  }
+
+  /** The stages of a start, torn down if one of them fails. */
+  async #start(
+    config: MachineConfig,
+    options: StartOptions,
+    { spawn, run }: StartSteps,
+  ): Promise<QemuMachine> {
     const { accelerator } = this;
     const deadlines = { ...DEADLINES[accelerator], ...options.deadlines };
     const clock = new StageClock({ ...options, deadlines });
     let spawning: Promise<QemuMachine> | undefined;
     try {
       const machine = await clock.run("spawn", () => {
-        spawning = this.#spawn(config, options.detached ?? false);
+        spawning = spawn();
         return spawning;
       });
-      await boot(machine, clock);
+      await run(machine, clock);
       return machine;
     } catch (error) {
       const machine = await abandoned(spawning);
@@ -70,22 +130,47 @@ export class QemuHypervisor implements Hypervisor {
     return machine;
   }
 
-  async #spawn(config: MachineConfig, detached: boolean): Promise<QemuMachine> {
-    const args = qemuArguments({ config, detached, ...this.#options });
+  async #spawn(
+    config: MachineConfig,
+    { detached = false, template }: SpawnOptions,
+  ): Promise<QemuMachine> {
+    const role = template === undefined ? {} : { template: { kind: "clone" } as const };
+    const args = qemuArguments({ config, detached, ...this.#options, ...role });
+    const inherited = template === undefined ? [] : [template.state, template.memory];
     const binary = this.#options.binary ?? (await findQemu());
     await using parts = new AsyncDisposableStack();
     parts.use(await DiskFiles.prepare(config));
     const server = parts.use(await serveShares(config, detached));
     const spawning = detached
-      ? spawnDetachedQemu({ binary, args, runDirectory: config.runDirectory })
-      : QemuProcess.spawn(binary, args);
+      ? spawnDetachedQemu({
+          binary,
+          args,
+          runDirectory: config.runDirectory,
+          template: inherited,
+        })
+      : QemuProcess.spawn(binary, args, { inherited });
     const link = await spawning.catch(async (error) => {
       throw (await server?.failure()) ?? error;
     });
     const held = parts.move();
     const files = { [Symbol.asyncDispose]: () => held.disposeAsync() };
-    return new QemuMachine(link, files, server);
+    const clonedMacs = template && config.networks.map((_, index) => templateMac(index));
+    return new QemuMachine(link, files, { server, clonedMacs });
   }
+}
+
+interface SpawnOptions {
+  readonly detached: boolean | undefined;
+  /** of which it is a clone */
+  readonly template?: Template;
+}
+
+/** What is different between the starts of a machine that boots and of one that is a clone. */
+interface StartSteps {
+  /** stage `spawn` */
+  readonly spawn: () => Promise<QemuMachine>;
+  /** the stages after it */
+  readonly run: (machine: QemuMachine, clock: StageClock) => Promise<void>;
 }
 
 /** Nothing of it is loaded for a machine without shares. */
@@ -104,6 +189,13 @@ async function boot(machine: QemuMachine, clock: StageClock): Promise<void> {
   await clock.run("configure", () => machine.negotiate());
   await clock.run("boot", () => machine.agentPortOpened());
   await clock.run("agent", () => machine.agentSpoke());
+}
+
+/** The same for a clone, whose agent has spoken in the template: it listens already. */
+async function restore(machine: QemuMachine, clock: StageClock): Promise<void> {
+  clock.watch(machine.exit);
+  await clock.run("configure", () => machine.negotiate());
+  await clock.run("boot", () => machine.restore(TEMPLATE_STATE_FD));
 }
 
 /**

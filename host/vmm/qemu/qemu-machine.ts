@@ -14,6 +14,9 @@ import { isObject, type QmpEvent } from "./qmp-message.ts";
 /** From the end of QEMU's socket to that of its process at most, in `milliseconds`. */
 const DYING = 2000;
 
+/** Between two questions how a migration goes, in `milliseconds`. */
+const MOMENT = 1;
+
 /** A process that a machine cannot do without, besides QEMU. */
 export interface MachineServer {
   /** settles when it is gone against all plans; never rejects */
@@ -22,10 +25,17 @@ export interface MachineServer {
   failure(): Promise<VmmError | undefined>;
 }
 
+export interface QemuMachineOptions {
+  readonly server?: MachineServer | undefined;
+  /** `Machine.clonedMacs` */
+  readonly clonedMacs?: readonly string[] | undefined;
+}
+
 export class QemuMachine implements Machine {
   readonly pid: number;
   readonly agent: Duplex;
   readonly exit: Promise<MachineExit>;
+  readonly clonedMacs?: readonly string[];
   readonly #process: QemuLink;
   readonly #files: AsyncDisposable;
   readonly #server: MachineServer | undefined;
@@ -37,7 +47,12 @@ export class QemuMachine implements Machine {
   #killed = false;
 
   /** Takes over the process and the files. */
-  constructor(process: QemuLink, files: AsyncDisposable, server?: MachineServer) {
+  constructor(
+    process: QemuLink,
+    files: AsyncDisposable,
+    { server, clonedMacs }: QemuMachineOptions = {},
+  ) {
+    if (clonedMacs !== undefined) this.clonedMacs = clonedMacs;
     this.#process = process;
     this.#files = files;
     this.#server = server;
@@ -90,6 +105,38 @@ export class QemuMachine implements Machine {
       ]);
     } finally {
       agent.off("readable", check);
+    }
+  }
+
+  /** Stops the guest and writes its machine's state, without its memory, to whoever listens on the socket. */
+  async save(socket: string): Promise<void> {
+    await this.#qmp.execute("stop");
+    await this.#leaveMemoryAside();
+    await this.#qmp.execute("migrate", { uri: `unix:${socket}` });
+    await this.#until("query-migrate", ["completed"], ["failed", "cancelled"]);
+  }
+
+  /** Stage `boot` of a clone: takes the state from an inherited descriptor, and runs the guest. */
+  async restore(descriptor: number): Promise<void> {
+    await this.#leaveMemoryAside();
+    await this.#qmp.execute("migrate-incoming", { uri: `fd:${descriptor}` });
+    await this.#until("query-status", ["paused"], ["internal-error", "io-error"]);
+    await this.#qmp.execute("cont");
+  }
+
+  /** QEMU 7.2 has the capability under this name alone, and only over QMP. */
+  async #leaveMemoryAside(): Promise<void> {
+    const capabilities = [{ capability: "x-ignore-shared", state: true }];
+    await this.#qmp.execute("migrate-set-capabilities", { capabilities });
+  }
+
+  async #until(query: string, good: readonly string[], bad: readonly string[]): Promise<void> {
+    for (;;) {
+      const answer = await this.#qmp.execute(query);
+      const status = isObject(answer) ? String(answer.status) : "";
+      if (good.includes(status)) return;
+      if (bad.includes(status)) throw new VmmError("VMM_QMP_FAILED", `${query} says ${status}`);
+      await setTimeout(MOMENT);
     }
   }
 

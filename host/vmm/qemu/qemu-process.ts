@@ -39,6 +39,13 @@ const CAP_SETPCAP = 8n;
  */
 const EXEC_IF_PARENT_LIVES = '[ "$PPID" = "$0" ] && exec "$@"';
 
+export interface SpawnOptions {
+  /** descriptors that it has after its channels; borrowed until it is spawned */
+  readonly inherited?: readonly number[];
+  /** names of tap devices that it finds, in a network namespace that is its own; asks for privileges */
+  readonly taps?: readonly string[];
+}
+
 export class QemuProcess implements QemuLink {
   readonly pid: number;
   readonly qmp: Socket;
@@ -61,19 +68,25 @@ export class QemuProcess implements QemuLink {
    * Starts QEMU. It has a session of its own, so that Ctrl-C in our terminal is for us alone; it is killed when the
    * thread that called this is no more, whatever the reason; it holds no capability and gains none.
    *
+   *
    * @throws {VmmError} VMM_SPAWN_FAILED
    */
-  static async spawn(binary: string, args: readonly string[]): Promise<QemuProcess> {
+  static async spawn(
+    binary: string,
+    args: readonly string[],
+    { inherited = [], taps = [] }: SpawnOptions = {},
+  ): Promise<QemuProcess> {
     const launcher = ["--pdeathsig", "KILL", "--no-new-privs", ...capabilityArguments()];
     const command = ["/bin/sh", "-c", EXEC_IF_PARENT_LIVES, `${process.pid}`, binary, ...args];
-    const child = spawn("setpriv", [...launcher, "--", ...command], {
+    const [program, ...rest] = amongTaps(taps, ["setpriv", ...launcher, "--", ...command]);
+    const child = spawn(program, rest, {
       cwd: "/",
       detached: true,
       // QEMU needs none of our variables, and /proc shows them.
       env: { PATH: process.env.PATH },
       // Node's pipes are connected pairs of stream sockets: both ends of a channel without a path, with nothing to
       // wait for and nothing that another process could connect to.
-      stdio: ["ignore", "ignore", "pipe", "pipe", "pipe", "pipe"],
+      stdio: ["ignore", "ignore", "pipe", "pipe", "pipe", "pipe", ...inherited],
     });
     const pid = await spawned(child);
     return new QemuProcess(child, pid);
@@ -83,6 +96,17 @@ export class QemuProcess implements QemuLink {
   kill(): void {
     this.#child.kill("SIGKILL");
   }
+}
+
+/** A command in a network namespace with these tap devices and nothing else. */
+function amongTaps(
+  taps: readonly string[],
+  command: readonly [string, ...string[]],
+): readonly [string, ...string[]] {
+  if (taps.length === 0) return command;
+  const lines = taps.map((tap) => `ip tuntap add dev ${tap} mode tap`);
+  const script = [...lines, 'exec "$@"'].join(" && ");
+  return ["unshare", "--net", "--", "/bin/sh", "-c", script, "sh", ...command];
 }
 
 export function spawned(child: ChildProcess): Promise<number> {

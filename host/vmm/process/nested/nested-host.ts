@@ -63,6 +63,14 @@ export interface NestedRun {
   readonly onOutput?: (text: string) => void;
 }
 
+/** Two processors of the nested host that have waited for each other for two minutes do so for ever: it ends. */
+const LOCKUP = "watchdog_thresh=60 softlockup_panic=1";
+
+/** Whether the nested host's own kernel has locked up, which QEMU's emulation of SVM brings about now and then. */
+export function hasLockedUp({ exitCode, output }: NestedResult): boolean {
+  return exitCode === undefined && output.includes("BUG: soft lockup");
+}
+
 export interface NestedResult {
   /** exit code of the command; undefined when the nested host ended without it */
   readonly exitCode: number | undefined;
@@ -238,7 +246,10 @@ function boot(kernel: string, initramfs: string, run: NestedRun): Promise<Nested
       ...["-M", "q35,accel=tcg", "-cpu", "max", "-m", "2048", "-smp", "2"],
       ...["-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio"],
       ...["-kernel", kernel, "-initrd", initramfs],
-      ...["-append", "console=ttyS0 quiet panic=-1 cryptomgr.notests mitigations=off audit=1"],
+      ...[
+        "-append",
+        `console=ttyS0 quiet panic=-1 cryptomgr.notests mitigations=off audit=1 ${LOCKUP}`,
+      ],
     ],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
