@@ -5,7 +5,7 @@ import type { Duplex, Readable } from "node:stream";
 import type { EventSink } from "../../engine/engine-event.ts";
 import { type Infer, readBySchema } from "../docker/schema.ts";
 import { writeCreate } from "../docker/write-create.ts";
-import type { DaemonContainerConfig } from "../server/daemon-model.ts";
+import type { DaemonContainerConfig, ExecConfig } from "../server/daemon-model.ts";
 import {
   type ContainerSummary,
   containerDetails,
@@ -44,16 +44,8 @@ export interface AttachQuery {
   readonly detachKeys?: string;
 }
 
-export interface ExecRequest {
-  readonly command: readonly string[];
-  readonly env: readonly string[];
-  readonly workingDirectory?: string;
-  readonly user?: string;
-  readonly terminal: boolean;
-  readonly privileged: boolean;
-  readonly attach: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
-  readonly detachKeys?: string;
-}
+/** The size of its terminal is told at its start. */
+export type ExecRequest = Omit<ExecConfig, "terminalSize">;
 
 export interface ToldOptions {
   readonly signal?: AbortSignal | undefined;

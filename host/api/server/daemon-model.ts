@@ -1,9 +1,13 @@
 /** What the daemon's engine tells of containers, processes, images and itself: Docker's model in the engine's own terms. */
 
 import type { ContainerConfig, ResourceConfig } from "../../engine/container-config.ts";
+import type { ExecConfig } from "../../engine/daemon/model.ts";
 import type { ContainerNetworks } from "../../engine/networks/container-networks.ts";
 import type { MountPoint } from "../../engine/volumes/mount-config.ts";
-import type { Healthcheck, HistoryEntry, RunConfig } from "../../image/config.ts";
+import type { Healthcheck, RunConfig } from "../../image/config.ts";
+
+export type { ExecConfig } from "../../engine/daemon/model.ts";
+export type { ImageView } from "../../engine/images/image-view.ts";
 
 /** Who asks, as the kernel says (SO_PEERCRED of the client's socket). */
 export interface Caller {
@@ -132,19 +136,6 @@ export interface LogEntry {
   readonly bytes: Uint8Array;
 }
 
-/** A command to run in a running container. */
-export interface ExecConfig {
-  readonly command: readonly string[];
-  readonly env: readonly string[];
-  readonly workingDirectory?: string;
-  readonly user?: string;
-  readonly terminal: boolean;
-  readonly privileged: boolean;
-  readonly attach: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
-  readonly detachKeys?: string;
-  readonly terminalSize?: { readonly rows: number; readonly columns: number };
-}
-
 export interface ExecView {
   /** 64 hex digits */
   readonly id: string;
@@ -215,32 +206,6 @@ export interface DaemonEvent {
   readonly time: bigint;
   /** uid whose it is; absent: everybody may know */
   readonly owner?: number;
-}
-
-/** An image of the store. */
-export interface ImageView {
-  /** digest of its config */
-  readonly id: string;
-  /** full names, such as `docker.io/library/busybox:latest` */
-  readonly names: readonly string[];
-  /** full names with digests, such as `docker.io/library/busybox@sha256:…` */
-  readonly digests: readonly string[];
-  /** RFC 3339 */
-  readonly created?: string;
-  readonly author?: string;
-  readonly platform: {
-    readonly os: string;
-    readonly architecture: string;
-    readonly variant?: string;
-  };
-  /** of all layers, in `bytes` */
-  readonly size: number;
-  readonly diffIds: readonly string[];
-  readonly run: RunConfig;
-  /** oldest first */
-  readonly history: readonly (HistoryEntry & { readonly size: number })[];
-  /** RFC 3339; when it last got a name */
-  readonly tagged?: string;
 }
 
 /** A step of a pull, push or load. */
