@@ -33,10 +33,11 @@ module.exports = {
     ),
     {
       name: "guest-no-node",
-      comment: "the guest agent runs on QuickJS: it has no modules of Node and no packages",
+      comment:
+        "the guest agent and the jail run on QuickJS, which has no modules of Node and no packages",
       severity: "error",
       from: {
-        path: "^guest-agent/(protocol|linux|init|container|syscalls)/",
+        path: "^(guest-agent/(protocol|linux|init|container|syscalls)|host/vmm/jail/program)/",
         pathNot: TESTS,
       },
       to: { dependencyTypes: ["core", "npm", "npm-dev"] },

@@ -12,11 +12,12 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startRegistry } from "../host/image/test-support/real-registry.ts";
+import { type OwnDaemon, openOwnDaemon } from "./engine/own-daemon.ts";
 import { describeEnvironment } from "./environment.ts";
 import { layerFiles, MANY, makeLayout } from "./image-scenes/four-layers.ts";
 import { runCommand } from "./measure/command.ts";
 import { interleave } from "./measure/interleave.ts";
-import { peakMemory } from "./measure/peak-memory.ts";
+import { peakOfChildren } from "./measure/peak-memory.ts";
 import { summarise } from "./measure/summary.ts";
 import { DVM } from "./paths.ts";
 import { report } from "./report.ts";
@@ -66,11 +67,10 @@ try {
   const pull = {
     name: "dvm pull to a root disk",
     once: () =>
-      inFresh(
-        folder,
-        async (root) =>
-          (await runCommand(DVM, ["--data-root", root, "pull", "-q", name("four")])).milliseconds,
-      ),
+      withDaemon(folder, async ({ dvm }) => {
+        const { command, args } = dvm("pull", "-q", name("four"));
+        return (await runCommand(command, args)).milliseconds;
+      }),
   };
   const unpack = {
     name: "skopeo copy and umoci unpack",
@@ -105,29 +105,28 @@ try {
   const memory: number[] = [];
   for (let n = 0; n < runs; n++)
     memory.push(
-      await inFresh(folder, (root) =>
-        peakMemory(DVM, ["--data-root", root, "pull", "-q", name("four")]),
-      ),
+      await withDaemon(folder, ({ dvm, pid }) => {
+        const { command, args } = dvm("pull", "-q", name("four"));
+        return peakOfChildren(pid, () => runCommand(command, args));
+      }),
     );
-  const arms = [{ name: "dvm pull, peak resident memory", summary: summarise(memory) }];
+  const arms = [
+    { name: "the process that pulls, peak resident memory", summary: summarise(memory) },
+  ];
   await report("images-memory", { environment, unit: "MiB", arms, ratios: [] });
 
-  await inFresh(folder, async (root) => {
-    const usage = async (): Promise<number> =>
-      Number(
-        (await runCommand("du", ["-sB1", join(root, "images"), "--apparent-size"])).stdout.split(
-          "\t",
-        )[0],
-      );
-    await runCommand(DVM, ["--data-root", root, "pull", "-q", name("four")]);
+  await withDaemon(folder, async ({ dvm, dataRoot }) => {
+    const usage = async (): Promise<number> => {
+      const words = ["-sB1", join(dataRoot, "images"), "--apparent-size"];
+      return Number((await runCommand("du", words)).stdout.split("\t")[0]);
+    };
+    const pullOf = (tag: string) => {
+      const { command, args } = dvm("pull", "-q", name(tag));
+      return runCommand(command, args);
+    };
+    await pullOf("four");
     const before = await usage();
-    const { milliseconds } = await runCommand(DVM, [
-      "--data-root",
-      root,
-      "pull",
-      "-q",
-      name("sibling"),
-    ]);
+    const { milliseconds } = await pullOf("sibling");
     process.stdout.write(
       `first image ${before} bytes on disk; a second one with three of its layers and 1000000 bytes of its own: ${(await usage()) - before} more, ${milliseconds.toFixed(0)} ms\n`,
     );
@@ -146,6 +145,17 @@ try {
   });
 } finally {
   await rm(folder, { recursive: true, force: true });
+}
+
+/** A daemon with nothing in its data root, which has started already: a user's has. */
+function withDaemon<T>(
+  parent: string,
+  work: (daemon: OwnDaemon & { readonly dataRoot: string }) => Promise<T>,
+): Promise<T> {
+  return inFresh(parent, async (root) => {
+    await using daemon = await openOwnDaemon(root);
+    return await work({ ...daemon, dataRoot: join(root, "data") });
+  });
 }
 
 async function inFresh<T>(parent: string, work: (root: string) => Promise<T>): Promise<T> {

@@ -8,22 +8,14 @@
 import { spawnSync } from "node:child_process";
 import { constants, openSync } from "node:fs";
 import {
-  KVM_CREATE_VCPU,
-  KVM_CREATE_VM,
   KVM_EXIT_IO,
-  KVM_GET_SREGS,
-  KVM_GET_VCPU_MMAP_SIZE,
-  KVM_RUN,
-  KVM_SET_REGS,
-  KVM_SET_SREGS,
-  KVM_SET_USER_MEMORY_REGION,
   kvm_regs,
   kvm_run,
   kvm_sregs,
   kvm_userspace_memory_region,
 } from "../host/sys/kvm.ts";
 import { vmmSystem } from "../host/sys/vmm-system.ts";
-import { check, control } from "../host/vmm/kvm/system.ts";
+import { check, control, type KvmName } from "../host/vmm/kvm/system.ts";
 import { setEntryRegs, setEntrySregs } from "../host/vmm/x86_64/registers.ts";
 import { describeEnvironment } from "./environment.ts";
 import { interleave } from "./measure/interleave.ts";
@@ -67,25 +59,25 @@ function makeTemplate(): number {
 }
 
 function fork(): void {
-  const call = (fd: number, request: number, value: number): number =>
-    control(vmmSystem, fd, { name: "ioctl", request }, value);
-  const vm = call(kvm, KVM_CREATE_VM, 0);
+  const call = (fd: number, request: KvmName, value: number): number =>
+    control(vmmSystem, fd, request, value);
+  const vm = call(kvm, "KVM_CREATE_VM", 0);
   const memory = vmmSystem.map(MEMORY, { fd: template, shared: false });
   const region = kvm_userspace_memory_region;
   new Uint8Array(argument.bytes).fill(0);
   view.setBigUint64(region.memory_size, BigInt(MEMORY), true);
   view.setBigUint64(region.userspace_addr, BigInt(memory.address), true);
-  call(vm, KVM_SET_USER_MEMORY_REGION, argument.address);
-  const vcpu = call(vm, KVM_CREATE_VCPU, 0);
-  const size = call(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+  call(vm, "KVM_SET_USER_MEMORY_REGION", argument.address);
+  const vcpu = call(vm, "KVM_CREATE_VCPU", 0);
+  const size = call(kvm, "KVM_GET_VCPU_MMAP_SIZE", 0);
   const run = new DataView(vmmSystem.map(size, { fd: vcpu, shared: true }).bytes);
-  call(vcpu, KVM_GET_SREGS, argument.address);
+  call(vcpu, "KVM_GET_SREGS", argument.address);
   setEntrySregs(new DataView(argument.bytes, 0, kvm_sregs.size));
-  call(vcpu, KVM_SET_SREGS, argument.address);
+  call(vcpu, "KVM_SET_SREGS", argument.address);
   new Uint8Array(argument.bytes).fill(0);
   setEntryRegs(new DataView(argument.bytes, 0, kvm_regs.size), ENTRY);
-  call(vcpu, KVM_SET_REGS, argument.address);
-  call(vcpu, KVM_RUN, 0);
+  call(vcpu, "KVM_SET_REGS", argument.address);
+  call(vcpu, "KVM_RUN", 0);
   const reason = run.getUint32(kvm_run.exit_reason, true);
   if (reason !== KVM_EXIT_IO) throw new Error(`exit ${reason}`);
   for (const fd of [vcpu, vm]) vmmSystem.close(fd);

@@ -16,6 +16,10 @@ type Source = readonly [path: string, modified: number, bytes: number];
 const LOADER = "dvm.cjs";
 const BUNDLE = "main.js";
 const DAEMON = "dvmd.cjs";
+/** What the daemon runs beside itself (`imageProgram`). */
+const IMAGE_JOBS = "image-jobs.cjs";
+/** What that runs on its threads (`LayerPool`). */
+const LAYER_WORKER = "layer-worker.cjs";
 
 /** Makes the bundle unless it is there and all its sources are what they were. */
 export async function bundleCommandLine(
@@ -41,6 +45,17 @@ export async function bundleCommandLine(
       outfile: join(fresh, DAEMON),
       metafile: true,
     });
+    const imageJobs = await build({
+      ...programs,
+      entryPoints: [join(root, "host/engine/images/serve-image-jobs.ts")],
+      outfile: join(fresh, IMAGE_JOBS),
+      metafile: true,
+    });
+    await build({
+      ...programs,
+      entryPoints: [join(root, "host/image/layer/layer-worker.ts")],
+      outfile: join(fresh, LAYER_WORKER),
+    });
     await build({
       ...OPTIONS,
       entryPoints: [join(root, "bin/load-bundle.ts")],
@@ -51,7 +66,10 @@ export async function bundleCommandLine(
       "bin/load-bundle.ts",
       "bin/bundle.ts",
     ]);
-    const daemons = await statSources(root, Object.keys(daemon.metafile.inputs));
+    const daemons = await statSources(
+      root,
+      [daemon, imageJobs].flatMap(({ metafile }) => Object.keys(metafile.inputs)),
+    );
     await writeFile(join(fresh, "sources.json"), JSON.stringify([...own, ...daemons]));
     await writeFile(join(fresh, "newer.sh"), newerScript(own));
     await writeFile(join(fresh, "dvmd-newer.sh"), newerScript(daemons));

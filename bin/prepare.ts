@@ -6,6 +6,7 @@ import { buildAgent } from "../guest-agent/engine/build.ts";
 import { buildImage } from "../images/build-image.ts";
 import { projectImages, testImages } from "../images/catalogue.ts";
 import { buildKernel } from "../kernel-config/build.ts";
+import { buildJail } from "./build-jail.ts";
 import { bundleCommandLine } from "./bundle.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -38,6 +39,11 @@ async function prepare(forTests: boolean): Promise<void> {
     outDirectory: join(root, "build/agent"),
     cacheDirectory: join(cache, "agent"),
     onProgress: (text) => say(`agent: ${text}`),
+  });
+  await buildJail({
+    root,
+    cacheDirectory: join(cache, "agent"),
+    onProgress: (text) => say(`jail: ${text}`),
   });
   await bundleCommandLine(root, say);
   for (const recipe of forTests ? [...projectImages, ...testImages] : projectImages) {

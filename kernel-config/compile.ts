@@ -115,6 +115,8 @@ async function compile(run: KernelBuild, tree: string, objects: string): Promise
     tree,
     objects,
     target: "vmlinux",
+    // objtool has nothing to do: what it prepares or checks (mitigations, tracing, jump labels, ORC) is off
+    variables: ["OBJECT_FILES_NON_STANDARD=y"],
     onLine: (line) => {
       if (!/^ {2}(CC|AS) /.test(line)) return;
       done++;
@@ -130,6 +132,8 @@ interface MakeRun {
   readonly target: string;
   /** file of options for allnoconfig */
   readonly answers?: string;
+  /** variables of the build, as `NAME=value` */
+  readonly variables?: readonly string[];
   readonly onLine?: (line: string) => void;
 }
 
@@ -143,6 +147,7 @@ function make({ source, signal }: KernelBuild, run: MakeRun): Promise<void> {
       `O=${run.objects}`,
       "ARCH=x86_64",
       ...(run.answers === undefined ? [] : [`KCONFIG_ALLCONFIG=${run.answers}`]),
+      ...(run.variables ?? []),
       run.target,
     ],
     // the same inputs give the same kernel: no time, user or machine of the build in it

@@ -9,7 +9,7 @@ export const UNNEEDED_SOURCES: readonly string[] = [
 ]
   .flatMap((architecture) => [`*/arch/${architecture}/*.[chS]`, `*/arch/${architecture}/*.dts*`])
   .concat(
-    ["gpu", "media", "staging", "infiniband", "scsi", "iio", "clk", "pinctrl"].map(
+    ["gpu", "media", "staging", "infiniband", "iio", "clk", "pinctrl"].map(
       (drivers) => `*/drivers/${drivers}/*.[ch]`,
     ),
     ["net/ethernet", "net/wireless"].map((drivers) => `*/drivers/${drivers}/*.[ch]`),

@@ -19,7 +19,10 @@ export async function openOwnDaemon(folder: string): Promise<OwnDaemon> {
   const dataRoot = join(folder, "data");
   const host = `unix://${socket}`;
   const words = ["--host", host, "--data-root", dataRoot];
-  const child = spawn(join(PROJECT, "bin/dvmd"), words, { stdio: "ignore" });
+  const child = spawn(join(PROJECT, "bin/dvmd"), words, {
+    stdio: "ignore",
+    env: { ...process.env, DVM_UPDATE: "off" },
+  });
   while (!existsSync(socket)) {
     if (child.exitCode !== null) throw new Error(`dvmd ended with ${child.exitCode}`);
     await setTimeout(20);

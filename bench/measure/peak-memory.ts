@@ -1,22 +1,31 @@
-/** Runs a command and gives the peak of its resident memory, of the process itself without its children. */
+/** The peak of the resident memory of what a process starts while something is done. */
 
-import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 
+/** Between two looks, in `milliseconds`. */
 const INTERVAL = 10;
 
-/** @returns VmHWM of proc(5), in `MiB` @throws Error when the command does not end with 0 */
-export async function peakMemory(command: string, args: readonly string[]): Promise<number> {
-  const child = spawn(command, args, { stdio: "ignore" });
+/** @returns the largest VmHWM of proc(5) of the children of a process, in `MiB`; 0 when it started none */
+export async function peakOfChildren(pid: number, work: () => Promise<unknown>): Promise<number> {
+  let isOver = false;
+  const done = work().finally(() => {
+    isOver = true;
+  });
   let peak = 0;
-  while (child.exitCode === null && child.signalCode === null) {
-    const status = await readFile(`/proc/${child.pid}/status`, "utf8").catch(() => "");
-    const found = /^VmHWM:\s+([0-9]+) kB/m.exec(status)?.[1];
-    if (found !== undefined) peak = Math.max(peak, Number(found) / 1024);
-    await setTimeout(INTERVAL);
+  while (!isOver) {
+    const children = await read(`/proc/${pid}/task/${pid}/children`);
+    for (const child of children.split(" ").filter(Boolean)) {
+      const found = /^VmHWM:\s+([0-9]+) kB/m.exec(await read(`/proc/${child}/status`))?.[1];
+      if (found !== undefined) peak = Math.max(peak, Number(found) / 1024);
+    }
+    await Promise.race([done, setTimeout(INTERVAL)]);
   }
-  if (child.exitCode !== 0)
-    throw new Error(`${command} ${args.join(" ")}: ended with ${child.exitCode}`);
+  await done;
   return peak;
+}
+
+/** A process may be gone. */
+function read(path: string): Promise<string> {
+  return readFile(path, "utf8").catch(() => "");
 }

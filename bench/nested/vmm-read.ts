@@ -13,9 +13,10 @@ import { PassThrough } from "node:stream";
 import { parseFlags } from "../../host/cli/parse/flag-set.ts";
 import { runConfig } from "../../host/cli/run-config.ts";
 import { runFlags } from "../../host/cli/run-flags.ts";
-import { Engine } from "../../host/engine/engine.ts";
+import { Daemon } from "../../host/engine/daemon/daemon.ts";
 import { enginePaths } from "../../host/engine/paths.ts";
 import { realParts } from "../../host/engine/real-parts.ts";
+import { runAttached } from "../../host/engine/test-run.ts";
 import { interleave } from "../measure/interleave.ts";
 
 const MEGABYTES = 256;
@@ -26,7 +27,7 @@ const TICKS = 100;
 
 const runs = Number(process.argv[2] ?? 3);
 const folder = mkdtempSync(join(tmpdir(), "dvm-bench-"));
-const engine = new Engine({ paths: enginePaths(process.env, folder), parts: realParts });
+const daemon = await Daemon.open({ paths: enginePaths(process.env, folder), parts: realParts });
 const processorTime: Record<string, number[]> = { qemu: [], kvm: [] };
 const comparison = await interleave(
   [
@@ -35,7 +36,7 @@ const comparison = await interleave(
   ],
   runs,
 );
-await engine[Symbol.asyncDispose]();
+await daemon[Symbol.asyncDispose]();
 rmSync(folder, { recursive: true });
 process.stdout.write(`\nREAD ${JSON.stringify({ ...comparison, processorTime })}\n`);
 
@@ -43,9 +44,6 @@ async function timed(vmm: "qemu" | "kvm"): Promise<number> {
   const words = ["--rm", "--vmm", vmm, "--accel", "kvm", "--network", "none", "-m", "64m"];
   const { values } = parseFlags(runFlags, words, { interspersed: false });
   const command = ["sh", "-c", SCRIPT];
-  const { id } = await engine.create(
-    runConfig({ values, image: "busybox", command, environment: {} }),
-  );
   const stdout = new PassThrough();
   let [began, used, time] = [0, 0, Number.NaN];
   stdout.on("data", (data: Buffer) => {
@@ -57,9 +55,8 @@ async function timed(vmm: "qemu" | "kvm"): Promise<number> {
       [began, used] = [performance.now(), processorTimeOf(vmm)];
     }
   });
-  engine.attach(id, { stdout });
-  const ended = engine.wait(id);
-  await engine.start(id);
+  const config = runConfig({ values, image: "busybox", command, environment: {} });
+  const { ended } = await runAttached(daemon, config, { stdout });
   await ended;
   return time;
 }

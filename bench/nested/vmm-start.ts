@@ -1,6 +1,6 @@
 /**
  * Runs in the nested host: starts of our VMM and of QEMU's microvm in turn, with the same kernel, the same initramfs
- * and KVM, up to the agent's first byte. Prints one line of JSON.
+ * and KVM, up to the agent's first byte; and clones of a template, up to the agent's answer. Prints one line of JSON.
  *
  * usage: node bench/nested/vmm-start.ts RUNS
  */
@@ -8,6 +8,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { connectAgent } from "../../host/agent/agent-client.ts";
 import type { Hypervisor, Machine } from "../../host/vmm/hypervisor.ts";
 import { KvmHypervisor } from "../../host/vmm/process/kvm-hypervisor.ts";
 import { QemuHypervisor } from "../../host/vmm/qemu/qemu-hypervisor.ts";
@@ -18,6 +20,8 @@ const runs = Number(process.argv[2] ?? 5);
 const folder = mkdtempSync(join(tmpdir(), "dvm-bench-"));
 const kvm = new KvmHypervisor();
 const qemu = new QemuHypervisor({ accelerator: "kvm" });
+const cloning = new KvmHypervisor({ templates: join(folder, "templates") });
+await cloning.saveTemplate(config());
 const exits: number[] = [];
 const comparison = await interleave(
   [
@@ -33,15 +37,30 @@ const comparison = await interleave(
         return age ?? Number.NaN;
       },
     },
+    { name: "dvm-vmm, a clone: exec to agent's answer", once: () => timed(cloning, connectAgent) },
+    {
+      name: "dvm-vmm, a clone: first KVM ioctl to agent's answer",
+      once: async () => {
+        const machine = await cloning.start(config());
+        await connectAgent(machine.agent);
+        const { age } = (await machine.statistics()) as Record<string, number>;
+        await machine.kill();
+        return age ?? Number.NaN;
+      },
+    },
   ],
   runs,
 );
 rmSync(folder, { recursive: true });
 process.stdout.write(`\nRESULT ${JSON.stringify({ ...comparison, exits })}\n`);
 
-async function timed(hypervisor: Hypervisor): Promise<number> {
+async function timed(
+  hypervisor: Hypervisor,
+  ready: (transport: Duplex) => Promise<unknown> = async () => {},
+): Promise<number> {
   const start = performance.now();
   const machine: Machine = await hypervisor.start(config());
+  await ready(machine.agent);
   const time = performance.now() - start;
   await machine[Symbol.asyncDispose]();
   return time;

@@ -19,6 +19,7 @@ import { makedev, S_IFCHR } from "../linux/stat.ts";
 import { isSyscallError, type SyscallError, type Syscalls } from "../syscalls/syscalls.ts";
 import { type ContainerPlan, isMapped } from "./container-plan.ts";
 import { DEFAULT_DEVICES, DEVICE_LINKS } from "./default-mounts.ts";
+import { type DeviceNode, makeGivenDevices } from "./devices.ts";
 import { containerError } from "./errors.ts";
 import { writeNewText, writeSetting } from "./file-access.ts";
 import { type Kind, openRoot } from "./inside-root.ts";
@@ -34,6 +35,10 @@ export interface ContainerPlaces {
   readonly root: string;
   /** the container's devpts */
   readonly pts: string;
+  /** the /dev/shm that it shares with others; absent: it has its own */
+  readonly shm: string | undefined;
+  /** nodes beside the default ones */
+  readonly devices: readonly DeviceNode[];
   /** files by the path that they appear under, `/etc/hosts` */
   readonly files: Readonly<Record<string, string>>;
   /** what of the kernel's views is hidden or not to be written */
@@ -117,12 +122,15 @@ function mountAll(sys: Syscalls, { plan, places }: ContainerBirth, stage: Stage)
   }
   stage("make devices");
   makeDevices(sys, `${places.root}/dev`);
+  makeGivenDevices(sys, `${places.root}/dev`, places.devices);
   // From here to the terminals the paths lead through what was mounted just now: no image can misdirect them.
   for (const { source, destination, type = "", flags, data } of plan.inner) {
     stage(`mount ${destination}`);
     const target = `${places.root}${destination}`;
     if (destination.startsWith("/dev/")) sys.mkdir(target, 0o755);
-    sys.mount({ source, target, type, flags, data });
+    const shared = destination === "/dev/shm" ? places.shm : undefined;
+    if (shared === undefined) sys.mount({ source, target, type, flags, data });
+    else sys.mount({ source: shared, target, flags: MS_BIND });
   }
   stage("mount terminals");
   mountTerminals(sys, places);

@@ -121,7 +121,7 @@ test("a working directory that is missing is made for the first process, and ref
   const stdio = { fds: [3, 4, 5], owned: [true, true, true], terminal: undefined } as const;
   assert.throws(() => becomeProcess(recording.sys, { plan, stdio, isFurther: true }, () => {}), {
     code: "COMMAND_NOT_EXECUTABLE",
-    message: "chdir to /new: no such file or directory",
+    message: 'chdir to cwd ("/new") set in config.json failed: no such file or directory',
   });
   assert.deepEqual(recording.made("mkdirat"), []);
 });

@@ -103,15 +103,27 @@ function connectStdio(sys: Syscalls, { plan, stdio }: ProcessBirth, identity: Id
   if (plan.spec.terminal !== undefined) sys.ioctl(0, TIOCSCTTY, 0);
 }
 
+/** What is wrong with a working directory, in runc's words. */
+const CHDIR_FAILURES: ReadonlyMap<string, string> = new Map([
+  ["ENOENT", "no such file or directory"],
+  ["ENOTDIR", "not a directory"],
+  ["EACCES", "permission denied"],
+]);
+
 /** Made when missing, as Docker does, and as root's; for a further process it has to be there. */
 function enterWorkingDirectory(sys: Syscalls, cwd: string, isFurther: boolean): void {
   try {
     sys.chdir(cwd);
   } catch (error) {
-    if (!isSyscallError(error, "ENOENT")) throw error;
+    const why = isSyscallError(error) ? CHDIR_FAILURES.get(error.code) : undefined;
+    if (why === undefined) throw error;
     if (isFurther) {
-      throw containerError("COMMAND_NOT_EXECUTABLE", `chdir to ${cwd}: no such file or directory`);
+      throw containerError(
+        "COMMAND_NOT_EXECUTABLE",
+        `chdir to cwd ("${cwd}") set in config.json failed: ${why}`,
+      );
     }
+    if (!isSyscallError(error, "ENOENT")) throw error;
     const root = openRoot(sys, "/");
     sys.fchdir(ensureInside(sys, root, cwd, "folder"));
     sys.close(root);

@@ -6,8 +6,9 @@ import { type Fd, isSyscallError, type Syscalls } from "../syscalls/syscalls.ts"
 import type { ContainerPlaces } from "./become-container.ts";
 import { Cgroup } from "./cgroup.ts";
 import { type ContainerPlan, diskMounts, planContainer, shareMounts } from "./container-plan.ts";
-import { devptsOptions } from "./default-mounts.ts";
+import { devptsOptions, sharedMemoryOptions } from "./default-mounts.ts";
 import { restrictDevices } from "./device-rules.ts";
+import { givenDevices } from "./devices.ts";
 import { type Disks, unmountIfAny } from "./disks.ts";
 import { etcFiles } from "./etc-files.ts";
 import { ensureFolder, writeNewText } from "./file-access.ts";
@@ -25,8 +26,17 @@ export interface Machine {
   readonly sys: Syscalls;
   readonly disks: Disks;
   readonly kernelPaths: KernelPaths;
+  /** Another container of the machine. @throws ContainerError `CONTAINER_STATE` */
+  readonly other: (id: string) => Donor;
   /** where each container has a folder for its mounts, and where a control group */
   readonly folders: { readonly run: string; readonly cgroups: string };
+}
+
+/** What a container has for another one that joins it. */
+export interface Donor {
+  /** number of its first process. @throws ContainerError `CONTAINER_STATE` when none runs */
+  readonly firstPid: number;
+  readonly places: Pick<ContainerPlaces, "files" | "shm">;
 }
 
 /** What a container has from its creation to its removal. */
@@ -34,7 +44,7 @@ export interface Parts {
   readonly plan: ContainerPlan;
   readonly cgroup: Cgroup;
   readonly places: Omit<ContainerPlaces, "console">;
-  readonly files: FilePlaces;
+  readonly files: Omit<FilePlaces, "image"> & { image(): string };
 }
 
 /** Steps that take back what was done, last first. */
@@ -52,12 +62,15 @@ export class Undo {
 
 /** What it makes it teaches `undo` to take back, so that a failure leaves nothing. */
 export function assemble(
-  { sys, disks, folders, kernelPaths, undo }: Machine & { readonly undo: Undo },
+  { sys, disks, folders, kernelPaths, other, undo }: Machine & { readonly undo: Undo },
   id: string,
   spec: ContainerSpec,
 ): Parts {
   const settings = cgroupSettings(spec.resources);
   const contents = etcFiles(spec);
+  const { network, ipc } = spec.joins ?? {};
+  const networkOf = network === undefined ? undefined : other(network);
+  const ipcOf = ipc === undefined ? undefined : other(ipc);
   const folder = `${folders.run}/${id}`;
   sys.mkdir(folder, 0o711);
   undo.push(() => removeFolder(sys, folder));
@@ -80,7 +93,8 @@ export function assemble(
   const sources = { disk: diskPaths, virtiofs: sharePaths };
   const plan = planContainer(spec, (kind, name) => sources[kind].get(name) ?? "");
   const firstId = userNamespace === undefined ? 0 : MAPPED_ROOT;
-  const root = mountRoot(sys, disks, { folder, rootfs: spec.rootfs, userNamespace });
+  const { rootfs } = spec;
+  const root = mountRoot(sys, disks, { folder, rootfs, shares: sharePaths, userNamespace });
   undo.push(() => root.unmount());
   for (const mount of spec.mounts) {
     if (mount.type !== "disk" && mount.type !== "virtiofs") continue;
@@ -88,16 +102,26 @@ export function assemble(
     if (volume !== undefined) prepareVolume(sys, { root: root.path, volume, mount });
   }
   const pts = mountTerminals(sys, { folder, firstId }, undo);
-  const files = writeFiles(sys, { folder, firstId }, contents);
+  const files = networkOf?.places.files ?? writeFiles(sys, { folder, firstId }, contents);
+  const shm = spec.shareableIpc
+    ? mountSharedMemory(sys, { folder, size: spec.shmSize }, undo)
+    : ipcOf?.places.shm;
   const cgroup = Cgroup.create(sys, folders.cgroups, id);
   undo.push(() => cgroup.remove());
   cgroup.apply(settings);
-  if (!spec.privileged) restrictDevices(sys, cgroup);
+  const devices = givenDevices(sys, disks, spec);
+  if (!spec.privileged) restrictDevices(sys, cgroup, devices.rules);
   return {
     plan,
     cgroup,
-    places: { root: root.path, pts, files, kernelPaths },
-    files: { root: root.path, upper: root.upper, image: root.image, userNamespace },
+    places: { root: root.path, pts, shm, devices: devices.nodes, files, kernelPaths },
+    files: {
+      root: root.path,
+      upper: root.upper,
+      isWhole: root.isWhole,
+      image: () => root.image(),
+      userNamespace,
+    },
   };
 }
 
@@ -152,6 +176,20 @@ function mountTerminals(
   return target;
 }
 
+/** The container's /dev/shm where others are to have it too. */
+function mountSharedMemory(
+  sys: Syscalls,
+  { folder, size }: { readonly folder: string; readonly size: number },
+  undo: Undo,
+): string {
+  const target = `${folder}/shm`;
+  ensureFolder(sys, target);
+  const { flags, data } = parseMountOptions(sharedMemoryOptions(size));
+  sys.mount({ source: "shm", target, type: "tmpfs", flags, data });
+  undo.push(() => unmountIfAny(sys, target));
+  return target;
+}
+
 /** @returns where each file is by the path that it will have in the container */
 function writeFiles(
   sys: Syscalls,
@@ -172,7 +210,7 @@ function writeFiles(
 function removeFolder(sys: Syscalls, folder: string): void {
   for (const name of ["hostname", "hosts", "resolv.conf"])
     ifThere(() => sys.unlink(`${folder}/${name}`));
-  for (const name of ["pts", "root", "writable", "image"])
+  for (const name of ["pts", "shm", "root", "writable", "image"])
     ifThere(() => sys.rmdir(`${folder}/${name}`));
   sys.rmdir(folder);
 }

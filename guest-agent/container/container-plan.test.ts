@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { MS_BIND, MS_NODEV, MS_NOSUID, MS_RDONLY, MS_REC } from "../linux/mount.ts";
 import {
   CLONE_NEWCGROUP,
+  CLONE_NEWIPC,
   CLONE_NEWNET,
   CLONE_NEWNS,
   CLONE_NEWPID,
@@ -155,4 +156,18 @@ test("names that no machine can have are refused", () => {
   for (const hostname of ["a b", "x".repeat(65), "a\n", "h\u00fc"]) {
     assert.throws(() => plan({ hostname }), /invalid hostname/);
   }
+});
+
+test("namespaces of other containers are joined, not made, and the network's parameters left as they are", () => {
+  const made = plan({ joins: { network: "a", ipc: "b" } });
+  assert.equal(made.joined, CLONE_NEWNET | CLONE_NEWIPC);
+  assert.equal(made.cloned & (CLONE_NEWNET | CLONE_NEWIPC), 0);
+  assert.notEqual(made.cloned & CLONE_NEWPID, 0);
+  assert.deepEqual(made.sysctls, []);
+  assert.equal(plan({ joins: { pid: "a" } }).sysctls.length, 2);
+  assert.equal(plan({}).joined, 0);
+  assert.throws(
+    () => plan({ joins: { pid: "a" }, namespaces: { ...SPEC.namespaces, user: "private" } }),
+    { code: "CONTAINER_SPEC" },
+  );
 });

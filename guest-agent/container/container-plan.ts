@@ -20,6 +20,8 @@ export interface ContainerPlan {
   readonly spec: ContainerSpec;
   /** `CLONE_NEW*` of the namespaces that are the container's own, without those in `unshared` */
   readonly cloned: number;
+  /** those of the namespaces that are another container's */
+  readonly joined: number;
   /** CLONE_NEWCGROUP where it is the container's own: its root is the group that the process is in when it asks */
   readonly unshared: number;
   /** the kernel's views at the top of the root: /proc, /dev and /sys */
@@ -36,6 +38,13 @@ export interface ContainerPlan {
   }[];
 }
 
+/** Namespaces that a container may have of another one, with the flags that mean them. */
+export const JOINABLE = {
+  network: CLONE_NEWNET,
+  pid: CLONE_NEWPID,
+  ipc: CLONE_NEWIPC,
+} as const;
+
 /** Whether the container has a user namespace of its own, in which its users are others than the guest's. */
 export function isMapped({ cloned }: Pick<ContainerPlan, "cloned">): boolean {
   return (cloned & CLONE_NEWUSER) !== 0;
@@ -46,10 +55,11 @@ export function diskMounts(spec: ContainerSpec): string[] {
   return spec.mounts.filter(({ type }) => type === "disk").map(({ source }) => source);
 }
 
-/** Names of what the host shares that `spec` mounts, each once. */
+/** Names of what the host shares that `spec` mounts, its root too, each once. */
 export function shareMounts(spec: ContainerSpec): string[] {
   const names = spec.mounts.filter(({ type }) => type === "virtiofs").map(({ source }) => source);
-  return [...new Set(names)];
+  const { upper } = spec.rootfs;
+  return [...new Set(upper.kind === "share" ? [upper.name, ...names] : names)];
 }
 
 /**
@@ -68,8 +78,17 @@ export function planContainer(
       "privileged mode is incompatible with a private user namespace",
     );
   }
+  const { joins = {} } = spec;
+  const isJoined = (kind: string): boolean => joins[kind as keyof typeof joins] !== undefined;
+  if (namespaces.user === "private" && Object.keys(JOINABLE).some(isJoined)) {
+    throw containerError(
+      "CONTAINER_SPEC",
+      "a private user namespace is incompatible with another container's namespaces",
+    );
+  }
   const own = (kind: keyof ContainerSpec["namespaces"], flag: number): number =>
-    namespaces[kind] === "private" ? flag : 0;
+    namespaces[kind] === "private" && !isJoined(kind) ? flag : 0;
+  const joined = Object.entries(JOINABLE).filter(([kind]) => isJoined(kind));
   const defaults = defaultMounts({ shmSize: spec.shmSize, privileged: spec.privileged }).map(
     (each): PlannedMount => ({ ...each, ...parseMountOptions(each.options) }),
   );
@@ -83,11 +102,12 @@ export function planContainer(
       own("uts", CLONE_NEWUTS) |
       own("network", CLONE_NEWNET) |
       own("user", CLONE_NEWUSER),
+    joined: joined.reduce((flags, [, flag]) => flags | flag, 0),
     unshared: own("cgroup", CLONE_NEWCGROUP),
     views: defaults.filter((each) => !isInner(each)),
     inner: defaults.filter(isInner),
     mounts: spec.mounts.map((mount) => planMount(mount, pathOf)),
-    sysctls: planSysctls(spec.sysctls),
+    sysctls: planSysctls(spec.sysctls, isJoined("network") ? {} : DEFAULT_SYSCTLS),
   };
 }
 
@@ -153,8 +173,11 @@ const DEFAULT_SYSCTLS: Readonly<Record<string, string>> = {
 const NAMESPACED =
   /^(net\..+|fs\.mqueue\..+|kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced))$/;
 
-function planSysctls(given: ContainerSpec["sysctls"]): ContainerPlan["sysctls"] {
-  return Object.entries({ ...DEFAULT_SYSCTLS, ...given }).map(([name, value]) => {
+function planSysctls(
+  given: ContainerSpec["sysctls"],
+  defaults: Readonly<Record<string, string>>,
+): ContainerPlan["sysctls"] {
+  return Object.entries({ ...defaults, ...given }).map(([name, value]) => {
     const path = swapDotsAndSlashes(name);
     if (!NAMESPACED.test(name) || path.split("/").some((part) => !/^\w[\w.-]*$/.test(part))) {
       throw containerError(

@@ -10,19 +10,28 @@ import type {
   Stdio,
   TerminalSize,
 } from "../protocol/container-spec.ts";
-import type { ContainerStats, ProcessInfo } from "../protocol/messages.ts";
+import type { ContainerStats, ProcessInfo, RequestOf } from "../protocol/messages.ts";
 import type { Fd, Syscalls } from "../syscalls/syscalls.ts";
 import { readCounters } from "./cgroup.ts";
-import { assemble, type Machine, type Parts, Undo } from "./container-parts.ts";
+import { assemble, type Donor, type Machine, type Parts, Undo } from "./container-parts.ts";
+import { JOINABLE } from "./container-plan.ts";
 import { containerProcesses } from "./container-processes.ts";
 import { containerStats } from "./container-stats.ts";
 import { type ContainerError, containerError } from "./errors.ts";
+import { changeHosts, resolvConf } from "./etc-files.ts";
+import { readText, writeNewText } from "./file-access.ts";
 import type { FilePlaces } from "./files/file-task.ts";
 import { planProcess } from "./process-plan.ts";
 import { asContainerError, readReport } from "./report.ts";
 import { cgroupSettings } from "./resources.ts";
 import type { Filters } from "./seccomp/filters.ts";
-import { type StartedProcess, startFileTask, startFirst, startFurther } from "./start-process.ts";
+import {
+  type JoinedNamespace,
+  type StartedProcess,
+  startFileTask,
+  startFirst,
+  startFurther,
+} from "./start-process.ts";
 
 /** A container's process that ended. */
 export interface ExitedProcess {
@@ -52,8 +61,9 @@ interface Process {
   report: Fd | undefined;
 }
 
-export class Container {
+export class Container implements Donor {
   readonly #sys: Syscalls;
+  readonly #other: Machine["other"];
   readonly #id: string;
   readonly #parts: Parts;
   readonly #undo: Undo;
@@ -68,7 +78,7 @@ export class Container {
   static create(machine: Machine, id: string, spec: ContainerSpec): Container {
     const undo = new Undo();
     try {
-      return new Container(machine.sys, id, { ...assemble({ ...machine, undo }, id, spec), undo });
+      return new Container(machine, id, { ...assemble({ ...machine, undo }, id, spec), undo });
     } catch (error) {
       undo.all();
       throw asContainerError(error, `create container ${id}`);
@@ -76,11 +86,12 @@ export class Container {
   }
 
   private constructor(
-    sys: Syscalls,
+    { sys, other }: Machine,
     id: string,
     { undo, ...parts }: Parts & { readonly undo: Undo },
   ) {
     this.#sys = sys;
+    this.#other = other;
     this.#id = id;
     this.#parts = parts;
     this.#undo = undo;
@@ -98,7 +109,10 @@ export class Container {
     if (this.#started) this.#oomKillsAtStart = cgroup.oomKills;
     this.#started = true;
     return this.#launch(FIRST, () =>
-      startFirst(this.#sys, this.#parts, planProcess(spec, plan.spec.hostname, filters)),
+      startFirst(this.#sys, this.#parts, {
+        process: planProcess(spec, plan.spec.hostname, filters),
+        joined: this.#joined(),
+      }),
     );
   }
 
@@ -118,6 +132,16 @@ export class Container {
     if (this.processNames().includes(name)) this.#refuse(`has a process ${name} already`);
     const places = this.#filePlaces(task);
     return this.#launch(name, () => startFileTask(this.#sys, places, { task, stdio }));
+  }
+
+  get firstPid(): number {
+    const first = this.#first();
+    if (first?.report !== undefined) this.#refuse("is not running yet");
+    return first?.pid ?? this.#refuse("is not running");
+  }
+
+  get places(): Donor["places"] {
+    return this.#parts.places;
   }
 
   owns(pid: number): boolean {
@@ -182,6 +206,16 @@ export class Container {
     this.#about("update", () => this.#parts.cgroup.apply(cgroupSettings(resources)));
   }
 
+  /** Its files follow a change of its networks, and keep what was written into them since. */
+  changeNetwork({ hosts, dns }: Pick<RequestOf<"container.network">, "hosts" | "dns">): void {
+    const { "/etc/hosts": hostsFile, "/etc/resolv.conf": resolverFile } = this.#parts.places.files;
+    this.#about("change networks", () => {
+      if (hostsFile !== undefined)
+        writeNewText(this.#sys, hostsFile, changeHosts(readText(this.#sys, hostsFile), hosts));
+      if (resolverFile !== undefined) writeNewText(this.#sys, resolverFile, resolvConf(dns));
+    });
+  }
+
   stats(): ContainerStats {
     return this.#about("stats", () =>
       containerStats(this.#sys, this.#parts.cgroup, this.#first()?.pid),
@@ -222,7 +256,10 @@ export class Container {
 
   /** What is mounted in the root is seen in the root of the container's own processes, or mounted for the task. */
   #filePlaces({ kind }: FileTask): FilePlaces {
-    const { files, plan } = this.#parts;
+    const { plan } = this.#parts;
+    const isAboutLayers = kind === "layer" || kind === "changes";
+    const { image, ...places } = this.#parts.files;
+    const files = { ...places, image: isAboutLayers ? image() : "" };
     const first = this.#first();
     const isAboutPath = kind === "stat" || kind === "read" || kind === "write";
     if (!isAboutPath || files.userNamespace !== undefined) return files;
@@ -238,6 +275,14 @@ export class Container {
       const { pid, report, terminal } = started;
       this.#processes.set(pid, { name, pid, report, terminal });
       return started;
+    });
+  }
+
+  #joined(): JoinedNamespace[] {
+    const { joins = {} } = this.#parts.plan.spec;
+    return Object.entries(JOINABLE).flatMap(([kind, flag]) => {
+      const id = joins[kind as keyof typeof JOINABLE];
+      return id === undefined ? [] : [{ flag, pid: this.#other(id).firstPid }];
     });
   }
 

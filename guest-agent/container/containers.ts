@@ -8,7 +8,7 @@ import type {
   Stdio,
   TerminalSize,
 } from "../protocol/container-spec.ts";
-import type { ContainerStats, ProcessInfo } from "../protocol/messages.ts";
+import type { ContainerStats, ProcessInfo, RequestOf } from "../protocol/messages.ts";
 import type { Fd, Syscalls } from "../syscalls/syscalls.ts";
 import { prepareCgroups } from "./cgroup.ts";
 import { Container, type ExitedProcess } from "./container.ts";
@@ -118,6 +118,10 @@ export class Containers {
     this.#get(id).update(resources);
   }
 
+  changeNetwork(id: string, change: Pick<RequestOf<"container.network">, "hosts" | "dns">): void {
+    this.#get(id).changeNetwork(change);
+  }
+
   stats(id: string): ContainerStats {
     return this.#get(id).stats();
   }
@@ -175,6 +179,7 @@ export class Containers {
       disks: new Disks(this.#sys, `${this.#run}/disks`),
       filters: new Filters(kernelVersion(this.#sys)),
       kernelPaths: kernelPaths(this.#sys),
+      other: (id) => this.#get(id),
       folders: { run: `${this.#run}/containers`, cgroups: `${this.#cgroups}/dvm` },
     };
     return this.#shared;

@@ -43,9 +43,14 @@ export function defaultMounts({ shmSize, privileged }: DefaultMountOptions): Def
       destination: "/dev/shm",
       type: "tmpfs",
       source: "shm",
-      options: [...closed, "mode=1777", `size=${shmSize}`],
+      options: sharedMemoryOptions(shmSize),
     },
   ];
+}
+
+/** options of a container's /dev/shm. @param size in `bytes` */
+export function sharedMemoryOptions(size: number): string[] {
+  return ["nosuid", "noexec", "nodev", "mode=1777", `size=${size}`];
 }
 
 /** options of a container's devpts; gid 5 is `tty` everywhere. @param firstGid the guest's number of its group 0 */

@@ -51,6 +51,12 @@ function allows(program: Uint8Array, { type, access, major, minor }: Access): bo
       case 0x55:
         if (left !== imm) pc += off;
         break;
+      case 0x45:
+        if ((left & imm) !== 0) pc += off;
+        break;
+      case 0x05:
+        pc += off;
+        break;
       case 0x95:
         return registers[0] === 1;
       default:
@@ -86,6 +92,43 @@ describe("device rules", () => {
   it("let any node be made, and only made", () => {
     assert.equal(opened(254, 0, BLOCK, MKNOD), true);
     assert.equal(opened(254, 0, BLOCK, MKNOD | READ), false);
+  });
+
+  it("allow further ones by kind, numbers and what is done, and nothing beside", () => {
+    const both = { read: true, write: true };
+    const further = deviceProgram(
+      [{ major: 1, minor: 3 }],
+      [
+        { type: "block", major: 254, minor: 16, access: { read: true, write: false } },
+        { type: "all", major: 10, access: both },
+        { type: "character", minor: 7, access: { read: false, write: true } },
+      ],
+    );
+    const may = (type: number, access: number, major: number, minor: number) =>
+      allows(further, { type, access, major, minor });
+    assert.deepEqual(
+      [
+        may(CHARACTER, READ | WRITE, 1, 3),
+        may(BLOCK, READ, 254, 16),
+        may(CHARACTER, READ | WRITE, 10, 1),
+        may(BLOCK, WRITE, 10, 99),
+        may(CHARACTER, WRITE, 200, 7),
+      ],
+      [true, true, true, true, true],
+    );
+    assert.deepEqual(
+      [
+        may(BLOCK, WRITE, 254, 16),
+        may(BLOCK, READ, 254, 0),
+        may(CHARACTER, READ, 254, 16),
+        may(BLOCK, READ, 1, 3),
+        may(CHARACTER, READ, 200, 7),
+        may(BLOCK, WRITE, 200, 7),
+      ],
+      [false, false, false, false, false, false],
+    );
+    const all = deviceProgram([], [{ type: "all", access: both }]);
+    assert.equal(allows(all, { type: BLOCK, access: READ | WRITE, major: 9, minor: 9 }), true);
   });
 
   it("are attached to the group, and leave no descriptor", () => {

@@ -11,13 +11,18 @@ import {
   BPF_CGROUP_DEV_CTX,
   BPF_CGROUP_DEVICE,
   BPF_DEVCG_ACC_MKNOD,
+  BPF_DEVCG_ACC_READ,
+  BPF_DEVCG_ACC_WRITE,
+  BPF_DEVCG_DEV_BLOCK,
   BPF_DEVCG_DEV_CHAR,
   BPF_EXIT,
   BPF_F_ALLOW_MULTI,
   BPF_H,
+  BPF_JA,
   BPF_JEQ,
   BPF_JMP,
   BPF_JNE,
+  BPF_JSET,
   BPF_K,
   BPF_LDX,
   BPF_MEM,
@@ -25,13 +30,14 @@ import {
   BPF_PROG_TYPE_CGROUP_DEVICE,
   BPF_W,
 } from "../linux/bpf.ts";
+import type { DeviceRule } from "../protocol/container-spec.ts";
 import { isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
 import type { Cgroup } from "./cgroup.ts";
 import { DEFAULT_DEVICES } from "./default-mounts.ts";
 import { containerError } from "./errors.ts";
 
 /** A character device that may be read and written. */
-export interface DeviceRule {
+interface CharacterDevice {
   readonly major: number;
   /** absent: all of the major's */
   readonly minor?: number;
@@ -41,21 +47,25 @@ export interface DeviceRule {
  * Those of every container, and its terminals (runc libcontainer/specconv, AllowedDevices). Docker allows 5:1 as well,
  * which is the machine's console; a container's own is one of its terminals.
  */
-const DEFAULT_RULES: readonly DeviceRule[] = [
+const DEFAULT_RULES: readonly CharacterDevice[] = [
   ...DEFAULT_DEVICES,
   { major: 5, minor: 2 },
   { major: 136 },
 ];
 
-/** Holds the processes of the group, and of those below it, to Docker's devices. @throws ContainerError */
-export function restrictDevices(sys: Syscalls, cgroup: Cgroup): void {
+/** Holds the processes of the group, and of those below it, to Docker's devices and further ones. @throws ContainerError */
+export function restrictDevices(
+  sys: Syscalls,
+  cgroup: Cgroup,
+  further: readonly DeviceRule[] = [],
+): void {
   const attachType = BPF_CGROUP_DEVICE;
   const target = cgroup.open();
   try {
     const program = sys.bpf_prog_load({
       type: BPF_PROG_TYPE_CGROUP_DEVICE,
       attachType,
-      instructions: deviceProgram(DEFAULT_RULES),
+      instructions: deviceProgram(DEFAULT_RULES, further),
     });
     try {
       // The group holds the program from here on. Groups below it may have further ones, which can only forbid more.
@@ -90,6 +100,8 @@ const LOAD = BPF_LDX | BPF_MEM | BPF_W;
 const LOAD_HALF = BPF_LDX | BPF_MEM | BPF_H;
 const IF = BPF_JMP | BPF_JEQ | BPF_K;
 const IF_NOT = BPF_JMP | BPF_JNE | BPF_K;
+const IF_ANY = BPF_JMP | BPF_JSET | BPF_K;
+const GO = operation(BPF_JMP | BPF_JA, 0);
 const LOAD_TYPE = operation(LOAD_HALF, TYPE, CONTEXT);
 const LOAD_ACCESS = operation(LOAD_HALF, ACCESS, CONTEXT);
 const LOAD_MAJOR = operation(LOAD, MAJOR, CONTEXT);
@@ -102,9 +114,14 @@ const BEFORE_RULES = 6;
 const PER_RULE = 2;
 const PER_VERDICT = 2;
 
-/** A program that lets any node be made, and the character devices of `rules` alone be opened. */
-export function deviceProgram(rules: readonly DeviceRule[]): Uint8Array {
-  const forbid = BEFORE_RULES + PER_RULE * rules.length;
+/** A program that lets any node be made, and the character devices of `rules` and what `further` allows be opened. */
+export function deviceProgram(
+  rules: readonly CharacterDevice[],
+  further: readonly DeviceRule[] = [],
+): Uint8Array {
+  const others = BEFORE_RULES + PER_RULE * rules.length;
+  const checks = further.map(checksOf);
+  const forbid = others + checks.reduce((sum, { length }) => sum + length + 1, 0);
   const allow = forbid + PER_VERDICT;
   const words = new Uint32Array(2 * (allow + PER_VERDICT));
   let next = 0;
@@ -122,18 +139,41 @@ export function deviceProgram(rules: readonly DeviceRule[]): Uint8Array {
   emit(LOAD_TYPE, 0, access_type.offset);
   emit(LOAD_ACCESS, 0, access_type.offset + 2);
   emitJump(operation(IF, ACCESS), BPF_DEVCG_ACC_MKNOD, allow);
-  emitJump(operation(IF_NOT, TYPE), BPF_DEVCG_DEV_CHAR, forbid);
   emit(LOAD_MAJOR, 0, major.offset);
   emit(LOAD_MINOR, 0, minor.offset);
+  emitJump(operation(IF_NOT, TYPE), BPF_DEVCG_DEV_CHAR, others);
   for (const rule of rules) {
     emitJump(operation(IF_NOT, MAJOR), rule.major, next + PER_RULE);
     // Without a minor number this asks again for the major, which is the one.
     if (rule.minor === undefined) emitJump(operation(IF, MAJOR), rule.major, allow);
     else emitJump(operation(IF, MINOR), rule.minor, allow);
   }
+  for (const failing of checks) {
+    const after = next + failing.length + 1;
+    for (const [what, value] of failing) emitJump(what, value, after);
+    emitJump(GO, 0, allow);
+  }
   for (const verdict of [0, 1]) {
     emit(SET_VERDICT, verdict);
     emit(EXIT, 0);
   }
   return new Uint8Array(words.buffer);
+}
+
+/** Instructions that jump where the device, or what is to be done with it, is not the rule's; each with its value. */
+function checksOf({ type, major, minor, access }: DeviceRule): (readonly [number, number])[] {
+  const kinds = { all: undefined, character: BPF_DEVCG_DEV_CHAR, block: BPF_DEVCG_DEV_BLOCK };
+  const wanted = [
+    [TYPE, kinds[type]],
+    [MAJOR, major],
+    [MINOR, minor],
+  ] as const;
+  const forbidden =
+    (access.read ? 0 : BPF_DEVCG_ACC_READ) | (access.write ? 0 : BPF_DEVCG_ACC_WRITE);
+  return [
+    ...wanted.flatMap(([register, value]) =>
+      value === undefined ? [] : [[operation(IF_NOT, register), value] as const],
+    ),
+    ...(forbidden === 0 ? [] : [[operation(IF_ANY, ACCESS), forbidden] as const]),
+  ];
 }

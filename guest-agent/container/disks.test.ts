@@ -81,3 +81,43 @@ test("a busy disk is taken away once its last user is gone", () => {
     [0, 2],
   );
 });
+
+/** A machine with a controller of disks that come later. */
+function pluggable() {
+  const { recording, disks } = machine();
+  recording.folder("/sys/class/scsi_host/host0").file("/sys/class/scsi_host/host0/scan", "");
+  return { recording, disks };
+}
+
+/** SCSI's page of a serial: type, number, length, text. */
+const page = (serial: string) => `\0\x80\0${String.fromCharCode(serial.length)}${serial}`;
+
+test("a disk that is being plugged in is waited for, and given up with its last use", () => {
+  const { recording, disks } = pluggable();
+  let looks = 0;
+  recording.on("poll", () => {
+    if (++looks === 3) {
+      recording
+        .folder("/sys/block/sda")
+        .file("/sys/block/sda/device/vpd_pg80", page("plugged"))
+        .file("/sys/block/sda/device/delete", "");
+    }
+    return [];
+  });
+  disks.acquire({ serial: "plugged", type: "ext4" });
+  assert.equal(looks, 3);
+  assert.match(JSON.stringify(recording.made("mount")), /"source":"\/dev\/sda"/);
+  assert.equal(recording.text("/sys/block/sda/device/delete"), "");
+  disks.release("plugged");
+  assert.equal(recording.text("/sys/block/sda/device/delete"), "1");
+});
+
+test("a controller whose news got lost is asked, and a disk that never comes is refused", () => {
+  const { recording, disks } = pluggable();
+  recording.on("poll", () => []);
+  assert.throws(
+    () => disks.acquire({ serial: "never", type: "ext4" }),
+    /no disk with the serial never/,
+  );
+  assert.equal(recording.text("/sys/class/scsi_host/host0/scan"), "- - -");
+});

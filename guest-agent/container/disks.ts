@@ -1,12 +1,24 @@
-/** The machine's virtio disks, found by serial and mounted once however many containers use them. */
+/** The machine's disks, found by serial and mounted once however many containers use them. */
 
 import { MNT_DETACH, MS_RDONLY } from "../linux/mount.ts";
 import { isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
 import { containerError } from "./errors.ts";
-import { ensureFolder, listFolder, readTextIfAny } from "./file-access.ts";
+import { ensureFolder, listFolder, readTextIfAny, writeSetting } from "./file-access.ts";
 
 /** virtio 1.2 §5.2.6.1: a serial is at most 20 bytes long */
 const SERIAL_BYTES = 20;
+
+/** Looks for a disk that was plugged in just now, and between two, in `milliseconds`. */
+const LOOKS = 5000;
+const LOOK_AGAIN = 1;
+/** After so many looks the controller is asked what it has: news of a disk can get lost. */
+const LOOKS_ALONE = 200;
+
+/** As many looks go by what was found before. */
+const LOOKS_FRESH = 50;
+
+/** The controllers of disks that come to a running machine. */
+const CONTROLLERS = "/sys/class/scsi_host";
 
 export interface DiskUse {
   readonly serial: string;
@@ -30,8 +42,8 @@ export class Disks {
   readonly #sys: Syscalls;
   readonly #folder: string;
   readonly #users = new Map<string, number>();
-  /** devices by serial, as far as they were looked at; a machine's disks are there from its start */
-  readonly #devices = new Map<string, string>();
+  /** names of devices by serial, as far as they were looked at */
+  #devices = new Map<string, string>();
 
   constructor(sys: Syscalls, folder: string) {
     this.#sys = sys;
@@ -48,7 +60,13 @@ export class Disks {
     return target;
   }
 
-  /** Ends one use; the last one unmounts. */
+  /** Path of the device of the disk with `serial`. @throws ContainerError `CONTAINER_SPEC` when there is none */
+  device(serial: string): string {
+    checkSerial(serial);
+    return this.#find(serial);
+  }
+
+  /** Ends one use; the last one unmounts. A disk that came to the running machine is given up then. */
   release(serial: string): void {
     const users = this.#users.get(serial);
     if (users === undefined) return;
@@ -60,24 +78,38 @@ export class Disks {
     const target = `${this.#folder}/${serial}`;
     unmountIfAny(this.#sys, target);
     this.#sys.rmdir(target);
+    this.#giveUp(serial.slice(0, SERIAL_BYTES));
+  }
+
+  #giveUp(serial: string): void {
+    const name = this.#devices.get(serial);
+    if (name === undefined || !name.startsWith("sd")) return;
+    this.#devices.delete(serial);
+    writeSetting(this.#sys, `/sys/block/${name}/device/delete`, "1");
   }
 
   /**
-   * Device of the virtio disk with `serial`, `/dev/vda`.
+   * Device of the disk with `serial`, `/dev/vda`.
    *
    * @throws ContainerError `CONTAINER_SPEC` when there is none
    */
   #find(serial: string): string {
     const wanted = serial.slice(0, SERIAL_BYTES);
-    if (!this.#devices.has(wanted)) {
-      for (const name of listFolder(this.#sys, "/sys/block")) {
-        const found = readTextIfAny(this.#sys, `/sys/block/${name}/serial`, 4096)?.trim();
-        if (found !== undefined) this.#devices.set(found, `/dev/${name}`);
-      }
+    for (let look = 0; ; look++) {
+      if (!this.#devices.has(wanted)) this.#devices = findDevices(this.#sys, this.#known(look));
+      const device = this.#devices.get(wanted);
+      if (device !== undefined) return `/dev/${device}`;
+      const controllers = listFolderIfAny(this.#sys, CONTROLLERS);
+      if (controllers.length === 0 || look === LOOKS) break;
+      if (look === LOOKS_ALONE) askControllers(this.#sys, controllers);
+      this.#sys.poll([], LOOK_AGAIN);
     }
-    const device = this.#devices.get(wanted);
-    if (device !== undefined) return device;
     throw containerError("CONTAINER_SPEC", `no disk with the serial ${serial}`);
+  }
+
+  /** What is known needs no second look, until it may be out of date: a name is another disk's one day. */
+  #known(look: number): ReadonlyMap<string, string> {
+    return look % LOOKS_FRESH === 0 ? new Map() : this.#devices;
   }
 
   #mount(
@@ -94,6 +126,37 @@ export class Disks {
       this.#sys.rmdir(target);
       throw error;
     }
+  }
+}
+
+function findDevices(sys: Syscalls, known: ReadonlyMap<string, string>): Map<string, string> {
+  const found = new Map<string, string>();
+  const serials = new Map([...known].map(([serial, name]) => [name, serial]));
+  for (const name of listFolder(sys, "/sys/block")) {
+    const serial = serials.get(name) ?? serialOf(sys, name);
+    if (serial !== undefined) found.set(serial.slice(0, SERIAL_BYTES), name);
+  }
+  return found;
+}
+
+/** A SCSI disk has it in a page, behind a header of four bytes (SPC-4 §7.8.15, unit serial number). */
+function serialOf(sys: Syscalls, name: string): string | undefined {
+  const text = readTextIfAny(sys, `/sys/block/${name}/serial`, 4096);
+  const page = text ?? readTextIfAny(sys, `/sys/block/${name}/device/vpd_pg80`, 4096)?.slice(4);
+  return page?.trim();
+}
+
+/** SCSI: any channel, target and unit (drivers/scsi/scsi_sysfs.c, store_scan). */
+function askControllers(sys: Syscalls, controllers: readonly string[]): void {
+  for (const name of controllers) writeSetting(sys, `${CONTROLLERS}/${name}/scan`, "- - -");
+}
+
+function listFolderIfAny(sys: Syscalls, path: string): string[] {
+  try {
+    return listFolder(sys, path).filter((name) => !name.startsWith("."));
+  } catch (error) {
+    if (isSyscallError(error, "ENOENT")) return [];
+    throw error;
   }
 }
 

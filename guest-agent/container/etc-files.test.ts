@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { etcFiles } from "./etc-files.ts";
+import { changeHosts, etcFiles } from "./etc-files.ts";
 
 const none = { servers: [], search: [], options: [] };
 
@@ -30,4 +30,14 @@ test("a value with a line break is refused", () => {
     () => etcFiles({ hostname: "a", extraHosts: ["1.1.1.1 x\n2.2.2.2 y"], dns: none }),
     /line break/,
   );
+});
+
+test("changed hosts lose a line of each that goes, keep what others wrote, and get the new ones at their end", () => {
+  const text = "127.0.0.1\tlocalhost\n10.0.0.2 box\n10.0.0.2 box\n1.2.3.4 mine";
+  const change = { remove: ["10.0.0.2 box", "10.0.0.9 none"], add: ["10.1.0.2 box"] };
+  assert.equal(
+    changeHosts(text, change),
+    "127.0.0.1\tlocalhost\n10.0.0.2 box\n1.2.3.4 mine\n10.1.0.2 box\n",
+  );
+  assert.equal(changeHosts("", { remove: [], add: [] }), "");
 });

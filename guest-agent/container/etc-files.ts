@@ -24,7 +24,21 @@ const STANDARD_HOSTS = [
   "ff02::2\tip6-allrouters",
 ];
 
-function resolvConf({ servers, search, options }: EtcSpec["dns"]): string {
+/** The text of /etc/hosts without some lines, each once, and with others at its end. */
+export function changeHosts(
+  text: string,
+  { remove, add }: { readonly remove: readonly string[]; readonly add: readonly string[] },
+): string {
+  const kept = text.split("\n");
+  if (kept.at(-1) === "") kept.pop();
+  for (const line of remove) {
+    const index = kept.indexOf(line);
+    if (index >= 0) kept.splice(index, 1);
+  }
+  return `${kept.map((line) => `${line}\n`).join("")}${lines(add)}`;
+}
+
+export function resolvConf({ servers, search, options }: EtcSpec["dns"]): string {
   return lines([
     ...servers.map((server) => `nameserver ${server}`),
     ...(search.length === 0 ? [] : [`search ${search.join(" ")}`]),

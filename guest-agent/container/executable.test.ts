@@ -5,7 +5,7 @@ import { type Stat, SyscallError } from "../syscalls/syscalls.ts";
 import { executionError, findExecutable } from "./executable.ts";
 
 const file = (mode: number, uid = 0, gid = 0): Stat => {
-  return { dev: 1, ino: 1, mode, nlink: 1, uid, gid, rdev: 0, size: 1, mtime: 0 };
+  return { dev: 1, ino: 1, mode, nlink: 1, uid, gid, rdev: 0, size: 1, mtime: 0, ctime: 0 };
 };
 const tree = new Map<string, Stat>([
   ["/bin/sh", file(S_IFREG | 0o755)],

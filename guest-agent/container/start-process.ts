@@ -34,6 +34,12 @@ export interface StartedProcess extends AgentStdio {
   readonly report: Fd;
 }
 
+/** A namespace of another container: its `CLONE_NEW*`, and a process that is in it. */
+export interface JoinedNamespace {
+  readonly flag: number;
+  readonly pid: number;
+}
+
 /** Where a container lives. */
 export interface ContainerHome {
   readonly plan: ContainerPlan;
@@ -41,26 +47,42 @@ export interface ContainerHome {
   readonly places: Omit<ContainerPlaces, "console">;
 }
 
-/** Starts the container's first process. */
+/**
+ * Starts the container's first process.
+ *
+ * @param joined namespaces that it has of others, which have to live until it is started
+ */
 export function startFirst(
   sys: Syscalls,
   home: ContainerHome,
-  process: ProcessPlan,
+  { process, joined = [] }: { process: ProcessPlan; joined?: readonly JoinedNamespace[] },
 ): StartedProcess {
   const { plan, cgroup, places } = home;
   if (isMapped(plan)) return startMapped(sys, home, process);
-  return startChild(
-    sys,
-    { process, places, plan },
-    {
-      birth: () => cloneInto(sys, plan.cloned, cgroup.open()),
-      life: (stdio, stage) => {
-        becomeContainer(sys, { plan, places: { ...places, console: stdio.child.terminal } }, stage);
-        if (plan.spec.init) splitOffInit(sys);
-        return becomeProcess(sys, { plan: process, stdio: stdio.child }, stage);
+  const inPid = joined.find(({ flag }) => flag === CLONE_NEWPID)?.pid;
+  // by descriptor: in another PID namespace the child would know the processes by other numbers
+  const others = joined.filter(({ flag }) => flag !== CLONE_NEWPID);
+  const donors = others.map(({ flag, pid }) => ({ flag, fd: sys.pidfd_open(pid) }));
+  try {
+    return startChild(
+      sys,
+      { process, places, plan },
+      {
+        birth: () => inPidNamespaceOf(sys, inPid, () => cloneInto(sys, plan.cloned, cgroup.open())),
+        life: (stdio, stage) => {
+          stage("join the other container");
+          if (donors.length > 0) sys.prctl(PR_SET_DUMPABLE, 0);
+          for (const { flag, fd } of donors) sys.setns(fd, flag);
+          const console = stdio.child.terminal;
+          becomeContainer(sys, { plan, places: { ...places, console } }, stage);
+          if (plan.spec.init) splitOffInit(sys);
+          return becomeProcess(sys, { plan: process, stdio: stdio.child }, stage);
+        },
       },
-    },
-  );
+    );
+  } finally {
+    for (const { fd } of donors) sys.close(fd);
+  }
 }
 
 /**
@@ -117,7 +139,7 @@ function startHelper(
 ): void {
   const container = sys.pidfd_open(first);
   try {
-    const pid = inPidNamespaceOf(sys, { plan, first }, () => cloneInto(sys, 0, cgroup.open()));
+    const pid = inPidNamespaceOf(sys, ownPid(plan, first), () => cloneInto(sys, 0, cgroup.open()));
     if (pid !== 0) return;
     reportFailure(sys, report, (stage) => {
       stage("join the container");
@@ -146,7 +168,7 @@ export function startFurther(
       { process, places, plan },
       {
         birth: () =>
-          inPidNamespaceOf(sys, { plan, first }, () =>
+          inPidNamespaceOf(sys, ownPid(plan, first), () =>
             cloneInto(sys, 0, openJoinable(sys, cgroup, first)),
           ),
         life: (stdio, stage) => {
@@ -155,7 +177,7 @@ export function startFurther(
           if (mapped) setLimits(sys, process);
           stage("join the container");
           sys.prctl(PR_SET_DUMPABLE, 0);
-          sys.setns(container, (plan.cloned | plan.unshared) & ~CLONE_NEWPID);
+          sys.setns(container, (plan.cloned | plan.joined | plan.unshared) & ~CLONE_NEWPID);
           if (mapped) becomeNamespaceRoot(sys);
           const birth = { plan: process, stdio: stdio.child, mapped, isFurther: true };
           return becomeProcess(sys, birth, stage);
@@ -290,16 +312,17 @@ function cloneInto(sys: Syscalls, flags: number, cgroup: Fd): number {
   }
 }
 
+/** The container's first process, where that is in another PID namespace than the agent. */
+function ownPid({ cloned, joined }: ContainerPlan, first: number): number | undefined {
+  return ((cloned | joined) & CLONE_NEWPID) === 0 ? undefined : first;
+}
+
 /**
  * A process's own PID namespace never changes, its children's may: the agent steps over for one clone. Its child then
  * is the agent's own, to be reaped by it, though it is born inside.
  */
-function inPidNamespaceOf(
-  sys: Syscalls,
-  { plan, first }: { readonly plan: ContainerPlan; readonly first: number },
-  birth: () => number,
-): number {
-  if ((plan.cloned & CLONE_NEWPID) === 0) return birth();
+function inPidNamespaceOf(sys: Syscalls, first: number | undefined, birth: () => number): number {
+  if (first === undefined) return birth();
   const own = sys.open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
   let pid: number | undefined;
   try {

@@ -26,7 +26,8 @@ const KERNEL_EVENTS = 1;
 const MAX_EVENT = 4096;
 /** Pieces that one turn reads at most, so that other descriptors have theirs. */
 const PIECES_A_TURN = 16;
-
+/** Longest piece that the driver takes at a time (drivers/char/virtio_console.c port_fops_write), in `bytes`. */
+const OUTPUT_PIECE = 32 * 1024;
 export interface PortHandlers {
   /** bytes came; the view is valid during the call */
   readonly onData: (bytes: Uint8Array) => void;
@@ -186,7 +187,7 @@ export class AgentPort {
 
   #write(bytes: Uint8Array): number {
     try {
-      return this.#sys.write(this.#fd, bytes);
+      return this.#sys.writeInPieces(this.#fd, bytes, OUTPUT_PIECE);
     } catch (error) {
       if (isSyscallError(error, "EAGAIN")) return 0;
       throw error;

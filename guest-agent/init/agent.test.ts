@@ -95,7 +95,7 @@ function portOf(
         return (fd: number, buffer: Uint8Array) =>
           fd === PORT ? port.read(buffer) : target.read(fd, buffer);
       }
-      if (name === "write") {
+      if (name === "write" || name === "writeInPieces") {
         return (fd: number, bytes: Uint8Array) =>
           fd === PORT ? port.write(bytes) : target.write(fd, bytes);
       }

@@ -17,10 +17,12 @@ import {
 } from "../protocol/index.ts";
 import type { Fd, Syscalls, WaitResult } from "../syscalls/syscalls.ts";
 import { AgentPort } from "./agent-port.ts";
+import { configureInterface, takeDownInterface } from "./configure-interface.ts";
 import { configureMachine } from "./configure-machine.ts";
 import { mountCgroups } from "./early-mounts.ts";
 import type { EventLoop, Watch } from "./event-loop.ts";
 import { hello } from "./hello.ts";
+import { listeners } from "./listeners.ts";
 import { abandonStreams, claimStreams, RunningProcess } from "./running-process.ts";
 import { shutDown } from "./shut-down.ts";
 import { SyncTail } from "./sync-tail.ts";
@@ -42,6 +44,8 @@ const MAX_EXITS = 256;
 const LAST_TURNS = 100;
 
 export class Agent {
+  /** called before work that takes as long as a disk may */
+  beforeLongWork: () => void = () => {};
   readonly #sys: Syscalls;
   readonly #loop: EventLoop;
   readonly #containers: Containers;
@@ -209,6 +213,13 @@ export class Agent {
       case "container.update":
         containers.update(request.container, request.resources);
         return {};
+      case "container.network":
+        for (const leaving of request.disconnect) takeDownInterface(this.#sys, leaving);
+        for (const wanted of request.connect) configureInterface(this.#sys, wanted);
+        containers.changeNetwork(request.container, request);
+        return {};
+      case "machine.listeners":
+        return { listeners: listeners(this.#sys, request.held) };
       case "container.stats":
         return { stats: containers.stats(request.container) };
       case "container.processes":
@@ -286,11 +297,13 @@ export class Agent {
     // The container layer closes the descriptor.
     if (watch !== undefined) this.#loop.unwatch(watch);
     this.#memoryWatches.delete(container);
+    this.beforeLongWork();
     this.#containers.remove(container);
     this.#exits.delete(container);
   }
 
   #end(): void {
+    this.beforeLongWork();
     for (let turn = 0; !this.#port.idle && turn < LAST_TURNS; turn++) {
       this.#loop.turn(10);
       this.#port.flush();

@@ -1,44 +1,35 @@
-/** A network interface of the machine: found by its MAC address, given its own if it is a clone's, named, addressed, brought up, routed through. */
+/**
+ * A network interface of the machine: found by its MAC address, or made on the card of another, given its own address
+ * if it is a clone's, named, addressed, brought up, routed through.
+ */
 
 import { containerError } from "../container/errors.ts";
 import { listFolder, readText } from "../container/file-access.ts";
 import { encodeText } from "../container/text.ts";
-import { errnoName } from "../linux/errno.ts";
 import { IFF_UP } from "../linux/if.ts";
 import * as rt from "../linux/rtnetlink.ts";
-import {
-  AF_INET,
-  AF_INET6,
-  AF_NETLINK,
-  NETLINK_ROUTE,
-  SOCK_CLOEXEC,
-  SOCK_RAW,
-} from "../linux/socket.ts";
+import { AF_INET, AF_INET6 } from "../linux/socket.ts";
 import type { RequestOf } from "../protocol/index.ts";
-import { type Fd, SyscallError, type Syscalls } from "../syscalls/syscalls.ts";
+import { isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
 import { parseIpAddress } from "./ip-address.ts";
+import {
+  type Attribute,
+  encodeAttributes,
+  type RouteSocket,
+  withRouteSocket,
+} from "./route-socket.ts";
 
 export type Interface = RequestOf<"machine.configure">["interfaces"][number];
 
 /** index of `lo`, the first device of every network namespace (LOOPBACK_IFINDEX) */
 const LOOPBACK = 1;
 const DEVICES = "/sys/class/net";
-/** an answer of the kernel is an error with the head of the request at most, in `bytes` */
-const MAX_ANSWER = 4096;
-
-/** An attribute: type and value. */
-type Attribute = readonly [number, Uint8Array];
 
 /** Brings the loopback device of the machine up. @throws SyscallError */
 export function bringUpLoopback(sys: Syscalls): void {
-  const socket = openSocket(sys);
-  try {
-    const body = linkBody(LOOPBACK, IFF_UP);
-    const attributes: Attribute[] = [];
-    request({ sys, socket, type: rt.RTM_NEWLINK, flags: 0, body, attributes, subject: "lo" });
-  } finally {
-    sys.close(socket);
-  }
+  withRouteSocket(sys, "lo", (socket) =>
+    socket.ask(rt.RTM_NEWLINK, { body: linkBody(LOOPBACK, IFF_UP) }),
+  );
 }
 
 /** @throws ContainerError `CONTAINER_SPEC` for a bad address or an unknown device; SyscallError */
@@ -46,47 +37,139 @@ export function configureInterface(sys: Syscalls, wanted: Interface): void {
   const addresses = wanted.addresses.map(parsePrefixed);
   const gateways = wanted.gateways.map(parseGateway);
   const mac = parseMac(wanted.mac);
-  const { device, index } = findDevice(sys, wanted.clonedMac ?? wanted.mac);
-  const socket = openSocket(sys);
-  const ask = (type: number, flags: number, body: Uint8Array, attributes: readonly Attribute[]) =>
-    request({ sys, socket, type, flags, body, attributes, subject: wanted.name });
+  const known = knownDevice(sys, wanted);
+  withRouteSocket(sys, wanted.name, (socket) => {
+    const device = known ?? makeCarried(sys, socket, { ...wanted, address: mac });
+    setUp(socket, device, { ...wanted, ownAddress: mac, prefixed: addresses, routers: gateways });
+  });
+}
+
+interface Settings extends Interface {
+  readonly ownAddress: Uint8Array;
+  readonly prefixed: readonly Prefixed[];
+  readonly routers: readonly Uint8Array[];
+}
+
+function setUp(socket: RouteSocket, { device, index }: Device, wanted: Settings): void {
+  // A device is renamed while it is down.
+  if (device !== wanted.name) changeLink(socket, index, [rt.IFLA_IFNAME, asText(wanted.name)]);
+  // A device takes an address while it is down too.
+  if (wanted.clonedMac !== undefined)
+    changeLink(socket, index, [rt.IFLA_ADDRESS, wanted.ownAddress]);
+  socket.ask(rt.RTM_NEWLINK, {
+    body: linkBody(index, IFF_UP),
+    attributes: [[rt.IFLA_MTU, uint32(wanted.mtu)]],
+  });
+  const flags = rt.NLM_F_CREATE | rt.NLM_F_REPLACE;
+  for (const address of wanted.prefixed)
+    socket.ask(rt.RTM_NEWADDR, { flags, ...addressRequest(address, index) });
+  for (const gateway of wanted.routers)
+    socket.ask(rt.RTM_NEWROUTE, { flags, ...routeRequest(gateway, index) });
+}
+
+export type LeavingInterface = RequestOf<"container.network">["disconnect"][number];
+
+/**
+ * Takes an interface out of its network: one that was made on another's card is no more; a card stays, up, for those
+ * made on it, but has no address.
+ *
+ * @throws ContainerError `CONTAINER_SPEC`; SyscallError
+ */
+export function takeDownInterface(sys: Syscalls, leaving: LeavingInterface): void {
+  const addresses = leaving.addresses.map(parsePrefixed);
+  const gateways = leaving.gateways.map(parseGateway);
+  const found = findDevice(sys, leaving.mac);
+  // a container with the right to may have removed it itself
+  if (found === undefined) return;
+  const { device, index } = found;
+  withRouteSocket(sys, device, (socket) => {
+    if (leaving.carried) {
+      socket.ask(rt.RTM_DELLINK, { body: linkBody(index, 0) });
+      return;
+    }
+    for (const gateway of gateways)
+      ifThere(() => socket.ask(rt.RTM_DELROUTE, routeRequest(gateway, index)));
+    for (const address of addresses)
+      ifThere(() => socket.ask(rt.RTM_DELADDR, addressRequest(address, index)));
+  });
+}
+
+function ifThere(step: () => void): void {
   try {
-    // A device is renamed while it is down.
-    if (device !== wanted.name) {
-      ask(rt.RTM_NEWLINK, 0, linkBody(index, 0), [
-        [rt.IFLA_IFNAME, encodeText(`${wanted.name}\0`)],
-      ]);
-    }
-    // A device takes an address while it is down too.
-    if (wanted.clonedMac !== undefined) {
-      ask(rt.RTM_NEWLINK, 0, linkBody(index, 0), [[rt.IFLA_ADDRESS, mac]]);
-    }
-    ask(rt.RTM_NEWLINK, 0, linkBody(index, IFF_UP), [[rt.IFLA_MTU, uint32(wanted.mtu)]]);
-    for (const { address, prefix } of addresses) {
-      const attributes: Attribute[] = [
-        [rt.IFA_LOCAL, address],
-        [rt.IFA_ADDRESS, address],
-      ];
-      const flags = rt.NLM_F_CREATE | rt.NLM_F_REPLACE;
-      ask(rt.RTM_NEWADDR, flags, addressBody(address, prefix, index), attributes);
-    }
-    for (const gateway of gateways) {
-      const attributes: Attribute[] = [
-        [rt.RTA_GATEWAY, gateway],
-        [rt.RTA_OIF, uint32(index)],
-      ];
-      ask(rt.RTM_NEWROUTE, rt.NLM_F_CREATE | rt.NLM_F_REPLACE, routeBody(gateway), attributes);
-    }
-  } finally {
-    sys.close(socket);
+    step();
+  } catch (error) {
+    if (!isSyscallError(error, "ESRCH", "EADDRNOTAVAIL", "ENETUNREACH")) throw error;
   }
 }
 
-function openSocket(sys: Syscalls): Fd {
-  return sys.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+interface Device {
+  readonly device: string;
+  readonly index: number;
 }
 
-function parsePrefixed(text: string): { readonly address: Uint8Array; readonly prefix: number } {
+/** @returns nothing for an interface that is yet to be made */
+function knownDevice(sys: Syscalls, { mac, clonedMac = mac, carrier }: Interface) {
+  const found = findDevice(sys, clonedMac);
+  if (found === undefined && carrier === undefined) throw noDevice(clonedMac);
+  return found;
+}
+
+/** Makes a device on another's card: what comes for its MAC address is its own, and the carried do not see each other's. */
+function makeCarried(
+  sys: Syscalls,
+  socket: RouteSocket,
+  { name, carrier = "", address }: Interface & { readonly address: Uint8Array },
+): Device {
+  const lower = findDevice(sys, carrier);
+  if (lower === undefined) throw noDevice(carrier);
+  const mode: Attribute = [rt.IFLA_MACVLAN_MODE, uint32(rt.MACVLAN_MODE_PRIVATE)];
+  const kind = encodeAttributes([
+    [rt.IFLA_INFO_KIND, asText("macvlan")],
+    [rt.IFLA_INFO_DATA, encodeAttributes([mode])],
+  ]);
+  socket.ask(rt.RTM_NEWLINK, {
+    flags: rt.NLM_F_CREATE | rt.NLM_F_EXCL,
+    body: linkBody(0, 0),
+    attributes: [
+      [rt.IFLA_IFNAME, asText(name)],
+      [rt.IFLA_ADDRESS, address],
+      [rt.IFLA_LINK, uint32(lower.index)],
+      [rt.IFLA_LINKINFO, kind],
+    ],
+  });
+  return { device: name, index: deviceIndex(sys, name) };
+}
+
+function noDevice(mac: string): Error {
+  return containerError("CONTAINER_SPEC", `no network device with the address ${mac.slice(0, 40)}`);
+}
+
+function changeLink(socket: RouteSocket, index: number, attribute: Attribute): void {
+  socket.ask(rt.RTM_NEWLINK, { body: linkBody(index, 0), attributes: [attribute] });
+}
+
+interface Prefixed {
+  readonly address: Uint8Array;
+  readonly prefix: number;
+}
+
+function addressRequest({ address, prefix }: Prefixed, index: number) {
+  const attributes: Attribute[] = [
+    [rt.IFA_LOCAL, address],
+    [rt.IFA_ADDRESS, address],
+  ];
+  return { body: addressBody(address, prefix, index), attributes };
+}
+
+function routeRequest(gateway: Uint8Array, index: number) {
+  const attributes: Attribute[] = [
+    [rt.RTA_GATEWAY, gateway],
+    [rt.RTA_OIF, uint32(index)],
+  ];
+  return { body: routeBody(gateway), attributes };
+}
+
+function parsePrefixed(text: string): Prefixed {
   const [, address = "", prefix = ""] = /^([^/]*)\/(\d{1,3})$/.exec(text) ?? [];
   const bytes = parseIpAddress(address);
   if (bytes === undefined || Number(prefix) > bytes.length * 8) {
@@ -110,16 +193,17 @@ function parseMac(text: string): Uint8Array {
   return Uint8Array.from(text.split(":"), (byte) => Number.parseInt(byte, 16));
 }
 
-function findDevice(
-  sys: Syscalls,
-  mac: string,
-): { readonly device: string; readonly index: number } {
+function findDevice(sys: Syscalls, mac: string): Device | undefined {
   for (const device of listFolder(sys, DEVICES)) {
     if (readText(sys, `${DEVICES}/${device}/address`).trim() === mac.toLowerCase()) {
-      return { device, index: Number(readText(sys, `${DEVICES}/${device}/ifindex`)) };
+      return { device, index: deviceIndex(sys, device) };
     }
   }
-  throw containerError("CONTAINER_SPEC", `no network device with the address ${mac.slice(0, 40)}`);
+  return undefined;
+}
+
+function deviceIndex(sys: Syscalls, device: string): number {
+  return Number(readText(sys, `${DEVICES}/${device}/ifindex`));
 }
 
 function linkBody(index: number, flags: number): Uint8Array {
@@ -145,11 +229,13 @@ function addressBody(address: Uint8Array, prefix: number, index: number): Uint8A
 
 function routeBody(gateway: Uint8Array): Uint8Array {
   const body = new Uint8Array(rt.RTMSG.size);
-  const { rtm_family, rtm_table, rtm_protocol, rtm_type } = rt.RTMSG.fields;
+  const { rtm_family, rtm_table, rtm_protocol, rtm_type, rtm_flags } = rt.RTMSG.fields;
   body[rtm_family.offset] = familyOf(gateway);
   body[rtm_table.offset] = rt.RT_TABLE_MAIN;
   body[rtm_protocol.offset] = rt.RTPROT_BOOT;
   body[rtm_type.offset] = rt.RTN_UNICAST;
+  // a gateway may be outside of the subnets of the device's addresses
+  new DataView(body.buffer).setUint32(rtm_flags.offset, rt.RTNH_F_ONLINK, true);
   return body;
 }
 
@@ -161,50 +247,6 @@ function uint32(value: number): Uint8Array {
   return new Uint8Array(Uint32Array.of(value).buffer);
 }
 
-interface NetlinkRequest {
-  readonly sys: Syscalls;
-  readonly socket: Fd;
-  readonly type: number;
-  readonly flags: number;
-  readonly body: Uint8Array;
-  readonly attributes: readonly Attribute[];
-  /** what the request is about, for its error */
-  readonly subject: string;
-}
-
-/** Sends one request and waits for the kernel's answer, an error number of 0 when it is done. */
-function request({ sys, socket, type, flags, body, attributes, subject }: NetlinkRequest): void {
-  const { nlmsg_len, nlmsg_type, nlmsg_flags } = rt.NLMSGHDR.fields;
-  const pieces = [new Uint8Array(rt.NLMSGHDR.size), body, ...attributes.map(encodeAttribute)];
-  const message = concatenate(pieces);
-  const view = new DataView(message.buffer);
-  view.setUint32(nlmsg_len.offset, message.length, true);
-  view.setUint16(nlmsg_type.offset, type, true);
-  view.setUint16(nlmsg_flags.offset, rt.NLM_F_REQUEST | rt.NLM_F_ACK | flags, true);
-  sys.write(socket, message);
-  const answer = new Uint8Array(MAX_ANSWER);
-  sys.read(socket, answer);
-  const errno = -new DataView(answer.buffer).getInt32(rt.NLMSGHDR.size, true);
-  if (errno !== 0) throw new SyscallError("netlink", errno, errnoName(errno), subject);
-}
-
-/** Length and type in 16 bits each, the value, filled up to 4 bytes. */
-function encodeAttribute([type, value]: Attribute): Uint8Array {
-  const length = 4 + value.length;
-  const attribute = new Uint8Array((length + 3) & ~3);
-  const view = new DataView(attribute.buffer);
-  view.setUint16(0, length, true);
-  view.setUint16(2, type, true);
-  attribute.set(value, 4);
-  return attribute;
-}
-
-function concatenate(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
+function asText(value: string): Uint8Array {
+  return encodeText(`${value}\0`);
 }

@@ -12,13 +12,41 @@ export interface Watch {
   readonly fd: Fd;
 }
 
-interface Watched extends Watch {
+class Watched implements Watch {
+  readonly fd: Fd;
   readonly onReady: ReadyHandler;
+  readonly #onChange: () => void;
+  #events: number;
+
+  constructor(watch: Watch, onReady: ReadyHandler, onChange: () => void) {
+    this.fd = watch.fd;
+    this.onReady = onReady;
+    this.#events = watch.events;
+    this.#onChange = onChange;
+  }
+
+  get events(): number {
+    return this.#events;
+  }
+
+  set events(events: number) {
+    if (events === this.#events) return;
+    this.#events = events;
+    this.#onChange();
+  }
+}
+
+/** What a turn waits for, until something of it changes. */
+interface Waiting {
+  readonly watched: readonly Watched[];
+  /** the same list as long as nothing changes, which spares the way to the kernel */
+  readonly fds: readonly PollFd[];
 }
 
 export class EventLoop {
   readonly #sys: Syscalls;
   readonly #watched = new Set<Watched>();
+  #waiting: Waiting | undefined;
 
   constructor(sys: Syscalls) {
     this.#sys = sys;
@@ -26,14 +54,16 @@ export class EventLoop {
 
   /** Looks at `fd` from the next turn on; change `events` of what is returned at any time. */
   watch(fd: Fd, events: number, onReady: ReadyHandler): Watch {
-    const watched: Watched = { fd, events, onReady };
+    const watched = new Watched({ fd, events }, onReady, () => this.#changed());
     this.#watched.add(watched);
+    this.#changed();
     return watched;
   }
 
   /** Before the descriptor is closed. */
   unwatch(watch: Watch): void {
     this.#watched.delete(watch as Watched);
+    this.#changed();
   }
 
   /**
@@ -42,21 +72,25 @@ export class EventLoop {
    * @param timeout in `milliseconds`; absent: as long as it takes
    */
   turn(timeout?: number): void {
-    // A watch that waits for nothing is left out: poll would report POLLHUP of it for ever.
-    const watched: Watched[] = [];
-    const fds: PollFd[] = [];
-    for (const watch of this.#watched) {
-      if (watch.events === 0) continue;
-      watched.push(watch);
-      fds.push({ fd: watch.fd, events: watch.events });
-    }
+    this.#waiting ??= this.#wait();
+    const { watched, fds } = this.#waiting;
     const revents = this.#sys.poll(fds, timeout);
-    for (let index = 0; index < watched.length; index++) {
+    for (let index = 0; index < revents.length; index++) {
       const ready = revents[index] ?? 0;
       const watch = watched[index];
       if (ready === 0 || watch === undefined) continue;
       // An earlier handler of this turn may have taken the watch away, its number may be another file by now.
       if (watch.events !== 0 && this.#watched.has(watch)) watch.onReady(ready);
     }
+  }
+
+  #changed(): void {
+    this.#waiting = undefined;
+  }
+
+  /** A watch that waits for nothing is left out: poll would report POLLHUP of it for ever. */
+  #wait(): Waiting {
+    const watched = [...this.#watched].filter(({ events }) => events !== 0);
+    return { watched, fds: watched.map(({ fd, events }) => ({ fd, events })) };
   }
 }

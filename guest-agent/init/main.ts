@@ -10,6 +10,7 @@ import { earlyMounts } from "./early-mounts.ts";
 import { EventLoop } from "./event-loop.ts";
 import { sayLastWords } from "./last-words.ts";
 import { handleSignals } from "./signals.ts";
+import { Watchdog } from "./watchdog.ts";
 
 declare const engine: Engine;
 
@@ -25,7 +26,9 @@ function bePid1(sys: Syscalls): never {
     onChild: (ended) => agent.onChild(ended),
     onPort: () => agent.onPortSignal(),
   });
-  for (;;) agent.turn();
+  const watchdog = new Watchdog(sys);
+  agent.beforeLongWork = () => watchdog.rest();
+  for (;;) agent.turn(watchdog.tell());
 }
 
 function main(): void {

@@ -5,22 +5,22 @@ import { FRAME_HEADER_SIZE, type OutgoingStream } from "../protocol/index.ts";
 import { type Fd, isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
 import type { EventLoop, Watch } from "./event-loop.ts";
 
-/**
- * Read at a time, in `bytes`: what a pipe holds (linux/pipe_fs_i.h PIPE_DEF_BUFFERS), with its header two of the
- * pieces that the port takes (Linux drivers/char/virtio_console.c port_fops_write).
- */
-const PIECE = 64 * 1024 - FRAME_HEADER_SIZE;
-/** What is longer than this is read into a frame of its own rather than copied into one, in `bytes`. */
-const LONG = 16 * 1024;
+/** Read at a time, in `bytes`: what a process's pipe holds (stdio.ts), less the header of the frame that it becomes. */
+const PIECE = 256 * 1024 - FRAME_HEADER_SIZE;
+/** What is longer than this goes out of the buffer that it was read into; what is shorter is copied, in `bytes`. */
+const LONG = 128 * 1024;
+/** Of the window, in `bytes`: with less of it the next piece waits, since a turn costs more than what it moves. */
+const ROOM_WORTHWHILE = 192 * 1024;
 
 /** Pieces read before other descriptors have their turn. */
-const PIECES_A_TURN = 4;
+const PIECES_A_TURN = 2;
 
 /** No pipe holds more unless root asks for it (/proc/sys/fs/pipe-max-size), in `bytes`. */
 const MOST_AFTER_EXIT = 1024 * 1024;
 
-/** shared by all pumps: what is short is copied into an array of its own size */
-const buffer = new Uint8Array(PIECE);
+/** Buffers that no stream has: new ones have to be cleared, and their pages brought in. */
+const spare: Uint8Array[] = [];
+const MOST_SPARE = 4;
 
 /**
  * Reads as long as the stream has room, so that a slow reader stalls the process and nothing else.
@@ -36,8 +36,6 @@ export class OutputPump {
   readonly #watch: Watch;
   /** how much is still read, in `bytes`; finite once the process has ended */
   #left = Number.POSITIVE_INFINITY;
-  /** whether the last piece was long: so may the next one be */
-  #wasLong = false;
   #ended = false;
 
   constructor(options: {
@@ -80,24 +78,42 @@ export class OutputPump {
 
   /** @returns whether more may be there */
   #readPiece(): boolean {
-    const room = this.#stream.closed ? PIECE : Math.min(this.#stream.room, PIECE);
+    const room = this.#room();
     if (room === 0) {
       this.#watch.events = 0;
       return false;
     }
-    const frame = this.#wasLong ? new Uint8Array(FRAME_HEADER_SIZE + room) : undefined;
-    const target = frame?.subarray(FRAME_HEADER_SIZE) ?? buffer.subarray(0, room);
-    const length = this.#readSome(target);
+    const buffer = spare.pop() ?? new Uint8Array(FRAME_HEADER_SIZE + PIECE);
+    const length = this.#readSome(buffer.subarray(FRAME_HEADER_SIZE, FRAME_HEADER_SIZE + room));
+    if (length === undefined || length === 0) giveBack(buffer);
     if (length === undefined) {
       if (Number.isFinite(this.#left)) this.#end();
       return false;
     }
     this.#left -= length;
-    this.#wasLong = length > LONG;
-    if (frame !== undefined && this.#wasLong) this.#stream.write(target.subarray(0, length), true);
-    else this.#stream.write(target.slice(0, length));
+    if (length > 0) this.#send(buffer, length);
     if (length === 0 || this.#left <= 0) this.#end();
-    return length === PIECE && !this.#ended;
+    return length === room && !this.#ended;
+  }
+
+  /** How much is read next, in `bytes`. */
+  #room(): number {
+    const { closed, room, isIdle } = this.#stream;
+    if (closed) return PIECE;
+    return room < ROOM_WORTHWHILE && !isIdle ? 0 : Math.min(room, PIECE);
+  }
+
+  /** @param buffer holds the output behind the place for a header */
+  #send(buffer: Uint8Array, length: number): void {
+    const end = FRAME_HEADER_SIZE + length;
+    if (length > LONG) {
+      const view = buffer.subarray(FRAME_HEADER_SIZE, end);
+      this.#stream.write(view, true, () => giveBack(buffer));
+      return;
+    }
+    const copy = buffer.slice(0, end).subarray(FRAME_HEADER_SIZE);
+    giveBack(buffer);
+    this.#stream.write(copy, true);
   }
 
   /** `undefined` when there is nothing now, 0 at the end. */
@@ -118,4 +134,8 @@ export class OutputPump {
     this.#stream.end();
     this.#onEnd();
   }
+}
+
+function giveBack(buffer: Uint8Array): void {
+  if (spare.length < MOST_SPARE) spare.push(buffer);
 }

@@ -3,16 +3,26 @@
 import type { StructLayout } from "./layout.ts";
 
 export const RTM_NEWLINK = 16;
+export const RTM_DELLINK = 17;
 export const RTM_NEWADDR = 20;
+export const RTM_DELADDR = 21;
 export const RTM_NEWROUTE = 24;
+export const RTM_DELROUTE = 25;
 export const NLMSG_ERROR = 2;
 export const NLM_F_REQUEST = 0x1;
 export const NLM_F_ACK = 0x4;
 export const NLM_F_REPLACE = 0x100;
+export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 export const IFLA_ADDRESS = 1;
 export const IFLA_IFNAME = 3;
 export const IFLA_MTU = 4;
+export const IFLA_LINK = 5;
+export const IFLA_LINKINFO = 18;
+export const IFLA_INFO_KIND = 1;
+export const IFLA_INFO_DATA = 2;
+export const IFLA_MACVLAN_MODE = 1;
+export const MACVLAN_MODE_PRIVATE = 1;
 export const IFA_ADDRESS = 1;
 export const IFA_LOCAL = 2;
 export const IFA_F_NODAD = 0x02;
@@ -21,6 +31,7 @@ export const RTA_GATEWAY = 5;
 export const RT_TABLE_MAIN = 254;
 export const RTPROT_BOOT = 3;
 export const RTN_UNICAST = 1;
+export const RTNH_F_ONLINK = 4;
 
 /** Header of every message. */
 export const NLMSGHDR = {
@@ -74,5 +85,6 @@ export const RTMSG = {
     rtm_protocol: { offset: 5, size: 1 },
     rtm_scope: { offset: 6, size: 1 },
     rtm_type: { offset: 7, size: 1 },
+    rtm_flags: { offset: 8, size: 4 },
   },
 } as const satisfies StructLayout;

@@ -56,5 +56,6 @@ export const STAT = {
     st_rdev: { offset: 40, size: 8 },
     st_size: { offset: 48, size: 8 },
     st_mtime: { offset: 88, size: 8 },
+    st_ctime: { offset: 104, size: 8 },
   },
 } as const satisfies StructLayout;

@@ -3,6 +3,7 @@
 export const SYS = {
   read: 0,
   write: 1,
+  writev: 20,
   close: 3,
   stat: 4,
   fstat: 5,

@@ -5,6 +5,7 @@ import { Channel } from "./channel.ts";
 import { encodeFrame, encodeOffset, FrameReader, FrameType } from "./frame.ts";
 import {
   CREDIT_STEP,
+  MAX_COPIED_PAYLOAD,
   MAX_DATA_PAYLOAD,
   MAX_STREAMS,
   MAX_WAITING_FRAMES,
@@ -64,7 +65,7 @@ function collect(side: Side, id: number, offset = 0) {
     id,
     {
       onData: (piece) => {
-        got.push(...piece);
+        for (const byte of piece) got.push(byte);
       },
       onEnd: () => {
         state.ended = true;
@@ -206,7 +207,7 @@ describe("channel", () => {
 
   it("gives every stream its turn", () => {
     const { guest } = connected();
-    for (const id of [1, 2]) guest.channel.openOutgoing(id).write(bytes(3 * MAX_DATA_PAYLOAD));
+    for (const id of [1, 2]) guest.channel.openOutgoing(id).write(bytes(3 * MAX_COPIED_PAYLOAD));
     const order = guest.output().map((piece) => new DataView(piece.buffer).getUint32(8, true));
     assert.deepEqual(order, [1, 2, 1, 2, 1, 2]);
   });
@@ -311,22 +312,31 @@ describe("frame reader", () => {
   it("gives back what was encoded, whatever the cuts", () => {
     fc.assert(
       fc.property(
-        fc.array(fc.uint8Array({ maxLength: 300 })),
+        fc.array(fc.tuple(fc.boolean(), fc.uint8Array({ maxLength: 300 }))),
         fc.integer({ min: 1, max: 50 }),
-        (payloads, cut) => {
+        (frames, cut) => {
+          const typeOf = (isData: boolean) => (isData ? FrameType.DATA : FrameType.MESSAGE);
           const wire = Uint8Array.from(
-            payloads.flatMap((p, i) => [...encodeFrame(FrameType.DATA, i, p)]),
+            frames.flatMap(([isData, p], i) => [...encodeFrame(typeOf(isData), i, p)]),
           );
           const reader = new FrameReader();
-          const got: number[][] = [];
+          // the parts of a DATA frame follow one another
+          const got = new Map<number, { type: number; bytes: number[]; parts: number }>();
           for (let at = 0; at < wire.length; at += cut) {
-            for (const frame of reader.read(wire.subarray(at, at + cut)))
-              got.push([...frame.payload]);
+            for (const { type, stream, payload } of reader.read(wire.subarray(at, at + cut))) {
+              const { bytes = [], parts = 0 } = got.get(stream) ?? {};
+              got.delete(stream);
+              got.set(stream, { type, bytes: [...bytes, ...payload], parts: parts + 1 });
+            }
           }
+          const wanted = frames.map(([isData, p], i) => [i, typeOf(isData), [...p]] as const);
           assert.deepEqual(
-            got,
-            payloads.map((p) => [...p]),
+            [...got].map(([stream, { type, bytes }]) => [stream, type, bytes]),
+            wanted.filter(([, type, p]) => type !== FrameType.DATA || p.length > 0),
           );
+          for (const { type, parts } of got.values()) {
+            assert.ok(type === FrameType.DATA || parts === 1);
+          }
         },
       ),
     );

@@ -27,6 +27,8 @@ export interface ChannelHandlers {
   readonly onSynchronised: () => void;
   /** there is output to pull */
   readonly onOutput: () => void;
+  /** how far its outgoing streams may be ahead of their receivers, in `bytes`; absent: as far as any */
+  readonly window?: number;
 }
 
 export class Channel {
@@ -102,7 +104,11 @@ export class Channel {
    */
   openOutgoing(id: number, takenOver = false): OutgoingStream {
     claim(this.#outgoing, id);
-    const stream = new OutgoingStream(id, () => this.#handlers.onOutput(), takenOver);
+    const { window } = this.#handlers;
+    const stream = new OutgoingStream(id, () => this.#handlers.onOutput(), {
+      takenOver,
+      ...(window === undefined ? {} : { window }),
+    });
     this.#outgoing.set(id, stream);
     return stream;
   }

@@ -94,12 +94,21 @@ export type ProcessSpec = Infer<typeof processSpec>;
 
 /** Where the container's root comes from. */
 export const rootfs = object({
-  /** serial of the virtio disk with the read-only EROFS image */
+  /** serial of the virtio disk with the read-only EROFS image; empty: there is none */
   imageSerial: string,
-  /** what takes the writes */
+  /** what takes the writes, and whether it is above the image or in its place */
   upper: union("kind", {
     disk: object({ /** serial of the virtio disk with ext4 */ serial: string }),
     tmpfs: object({ /** most bytes that it may hold; 0: half of memory */ size: integer() }),
+    /** the whole root: what has changed is told by comparing it with the image */
+    whole: object({
+      /** serial of the virtio disk with ext4 */
+      serial: string,
+      /** folder of the disk that is the root */
+      folder: string,
+    }),
+    /** the same as a folder of the host */
+    share: object({ /** name of what the host shares */ name: string }),
   }),
   /** whether the container sees its root read-only */
   readOnly: boolean,
@@ -141,6 +150,37 @@ export const fileTask = union("kind", {
 });
 export type FileTask = Infer<typeof fileTask>;
 
+/** What /etc/resolv.conf says. */
+export const dns = object({
+  servers: array(string),
+  search: array(string),
+  options: array(string),
+});
+
+const deviceAccess = object({ read: boolean, write: boolean });
+
+/** A device that a container has beside Docker's default ones. */
+export const deviceSpec = object({
+  /** clean path below /dev */
+  path: string,
+  /** a character device of the guest's kernel, or one of the machine's disks */
+  device: union("kind", {
+    character: object({ major: uint32, minor: uint32 }),
+    disk: object({ serial: string }),
+  }),
+  access: deviceAccess,
+});
+export type DeviceSpec = Infer<typeof deviceSpec>;
+
+/** Devices that may be opened whichever nodes there are; an absent number stands for all. */
+export const deviceRule = object({
+  type: oneOf("all", "character", "block"),
+  major: optional(uint32),
+  minor: optional(uint32),
+  access: deviceAccess,
+});
+export type DeviceRule = Infer<typeof deviceRule>;
+
 export const containerSpec = object({
   hostname: string,
   domainname: string,
@@ -150,7 +190,7 @@ export const containerSpec = object({
   shmSize: integer(),
   /** lines for /etc/hosts beyond the standard ones: `address name…` */
   extraHosts: array(string),
-  dns: object({ servers: array(string), search: array(string), options: array(string) }),
+  dns,
   /** kernel parameters of the container's namespaces, name with dots to value */
   sysctls: record(string),
   resources,
@@ -164,7 +204,16 @@ export const containerSpec = object({
     /** `private` maps the container's root to an unprivileged user of the guest */
     user: oneOf("private", "guest"),
   }),
+  /** containers of this machine, by namespace, whose own it has instead; with the network come its files in /etc */
+  joins: optional(
+    object({ network: optional(string), pid: optional(string), ipc: optional(string) }),
+  ),
+  /** whether other containers may have its IPC namespace, and its /dev/shm with that */
+  shareableIpc: optional(boolean),
   privileged: boolean,
+  /** absent: none beside the default ones */
+  devices: optional(array(deviceSpec)),
+  deviceRules: optional(array(deviceRule)),
   /** whether a small init reaps zombies and forwards signals as process 1 of the container */
   init: boolean,
 });

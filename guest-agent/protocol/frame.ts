@@ -124,37 +124,64 @@ function asArguments(bytes: Uint8Array): number[] {
   return bytes as ArrayLike<number> as number[];
 }
 
-/** Cuts a byte stream, in pieces of any size, into frames. */
+/**
+ * Cuts a byte stream, in pieces of any size, into frames. The payload of a DATA frame is handed on as it comes, in as
+ * many parts, each a view of the piece that it came in: what is much is never gathered.
+ */
 export class FrameReader {
   /** the start of a frame whose rest has not come: one buffer, since pieces may be much smaller than frames */
   #buffer = new Uint8Array(0);
   #length = 0;
+  /** of a DATA frame that has begun: its stream, and how much of it has not come, in `bytes` */
+  #stream = 0;
+  #awaited = 0;
 
-  /** Takes a piece and yields the frames that are complete. @throws ProtocolError `BAD_FRAME` */
+  /** Takes a piece and yields the frames that are complete, and parts of DATA. @throws ProtocolError `BAD_FRAME` */
   *read(piece: Uint8Array): Generator<Frame> {
-    let rest = this.#length === 0 ? piece : this.#append(piece);
-    for (;;) {
-      const frame = parseFrame(rest);
-      if (frame === undefined) break;
-      rest = rest.subarray(FRAME_HEADER_SIZE + frame.payload.length);
-      yield frame;
+    for (let rest = piece; rest.length > 0; ) {
+      if (this.#awaited > 0) {
+        const payload = rest.subarray(0, this.#awaited);
+        this.#awaited -= payload.length;
+        rest = rest.subarray(payload.length);
+        yield { type: FrameType.DATA, stream: this.#stream, payload };
+        continue;
+      }
+      const header = parseHeader(
+        this.#length === 0 ? rest : this.#withSome(rest, FRAME_HEADER_SIZE),
+      );
+      if (header?.type === FrameType.DATA) {
+        rest = rest.subarray(FRAME_HEADER_SIZE - this.#length);
+        this.#length = 0;
+        this.#stream = header.stream;
+        this.#awaited = header.length;
+        continue;
+      }
+      const wanted = FRAME_HEADER_SIZE + (header?.length ?? 0);
+      const missing = wanted - this.#length;
+      if (header === undefined || rest.length < missing) {
+        this.#keep(rest);
+        return;
+      }
+      const frame = this.#length === 0 ? rest : this.#withSome(rest, wanted);
+      rest = rest.subarray(missing);
+      this.#length = 0;
+      const payload = frame.subarray(FRAME_HEADER_SIZE, wanted);
+      yield { type: header.type, stream: header.stream, payload };
     }
-    this.#keep(rest);
   }
 
-  /** All that is there: what was kept, and the piece. */
-  #append(piece: Uint8Array): Uint8Array {
-    this.#reserve(this.#length + piece.length);
-    this.#buffer.set(piece, this.#length);
-    return this.#buffer.subarray(0, this.#length + piece.length);
+  /** What was kept, made up to `length` bytes as far as `rest` goes; nothing more is kept by it. */
+  #withSome(rest: Uint8Array, length: number): Uint8Array {
+    const added = rest.subarray(0, Math.max(0, length - this.#length));
+    this.#reserve(this.#length + added.length);
+    this.#buffer.set(added, this.#length);
+    return this.#buffer.subarray(0, this.#length + added.length);
   }
 
-  /** `rest` may be part of the buffer itself; `set` and `copyWithin` allow for the overlap. */
   #keep(rest: Uint8Array): void {
-    const moved = rest.buffer === this.#buffer.buffer && rest.byteOffset === 0;
-    this.#reserve(rest.length);
-    if (!moved) this.#buffer.set(rest);
-    this.#length = rest.length;
+    this.#reserve(this.#length + rest.length);
+    this.#buffer.set(rest, this.#length);
+    this.#length += rest.length;
   }
 
   #reserve(length: number): void {
@@ -165,7 +192,14 @@ export class FrameReader {
   }
 }
 
-function parseFrame(bytes: Uint8Array): Frame | undefined {
+interface Header {
+  readonly type: FrameType;
+  readonly stream: number;
+  /** of the payload, in `bytes` */
+  readonly length: number;
+}
+
+function parseHeader(bytes: Uint8Array): Header | undefined {
   if (bytes.length < FRAME_HEADER_SIZE) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, FRAME_HEADER_SIZE);
   const length = view.getUint32(0, true);
@@ -179,7 +213,5 @@ function parseFrame(bytes: Uint8Array): Frame | undefined {
       "BAD_FRAME",
       `frame of type ${type} has ${length} bytes, at most ${most}`,
     );
-  if (bytes.length < FRAME_HEADER_SIZE + length) return undefined;
-  const payload = bytes.subarray(FRAME_HEADER_SIZE, FRAME_HEADER_SIZE + length);
-  return { type: type as FrameType, stream: view.getUint32(8, true), payload };
+  return { type: type as FrameType, stream: view.getUint32(8, true), length };
 }

@@ -3,6 +3,8 @@
 export { Channel, type ChannelHandlers } from "./channel.ts";
 export type {
   ContainerSpec,
+  DeviceRule,
+  DeviceSpec,
   FileTask,
   MountSpec,
   ProcessSpec,
@@ -13,7 +15,7 @@ export type {
   TerminalSize,
 } from "./container-spec.ts";
 export { FRAME_HEADER_SIZE } from "./frame.ts";
-export { CREDIT_STEP, MAX_DATA_PAYLOAD, STREAM_WINDOW } from "./limits.ts";
+export { CREDIT_STEP, INPUT_WINDOW, MAX_COPIED_PAYLOAD, STREAM_WINDOW } from "./limits.ts";
 export {
   type ContainerStats,
   type Failure,
@@ -21,6 +23,7 @@ export {
   type FromHost,
   fromGuest,
   fromHost,
+  type Listener,
   type ProcessInfo,
   type Request,
   type RequestOf,
@@ -28,4 +31,4 @@ export {
 } from "./messages.ts";
 export { ProtocolError, type ProtocolErrorCode } from "./protocol-error.ts";
 export type { IncomingHandlers, IncomingStream, OutgoingStream } from "./stream.ts";
-export { PROTOCOL_VERSION } from "./version.ts";
+export { OLDEST_AGENT_VERSION, PROTOCOL_VERSION } from "./version.ts";

@@ -2,6 +2,7 @@
 
 import {
   containerSpec,
+  dns,
   fileTask,
   processSpec,
   resources,
@@ -14,6 +15,7 @@ import {
   type Infer,
   integer,
   object,
+  oneOf,
   optional,
   record,
   string,
@@ -28,6 +30,8 @@ const networkInterface = object({
   mac: string,
   /** MAC address that the device still has, of the template that the machine is a clone of; absent: `mac` */
   clonedMac: optional(string),
+  /** MAC address of the device that is to carry this one's frames, which is made on it; absent: it has a card of its own */
+  carrier: optional(string),
   /** name in the guest, such as `eth0` */
   name: string,
   /** `address/prefix` */
@@ -36,6 +40,17 @@ const networkInterface = object({
   gateways: array(string),
   mtu: integer(68, 65_535),
 });
+
+const leavingInterface = object({
+  mac: string,
+  /** whether it was made on another's card, and goes; a card stays */
+  carried: boolean,
+  /** `address/prefix` */
+  addresses: array(string),
+  gateways: array(string),
+});
+
+const port = integer(1, 65_535);
 
 const inContainer = { container: string };
 const inProcess = {
@@ -69,6 +84,22 @@ const requests = {
   "container.pause": object(inContainer),
   "container.resume": object(inContainer),
   "container.update": object({ ...inContainer, resources }),
+  /** other networks for a machine that runs; the container's files follow */
+  "container.network": object({
+    ...inContainer,
+    /** interfaces that leave their networks, first */
+    disconnect: array(leavingInterface),
+    /** interfaces that are made, or are told their addresses and routers again */
+    connect: array(networkInterface),
+    /** lines of /etc/hosts */
+    hosts: object({ remove: array(string), add: array(string) }),
+    dns,
+  }),
+  /** sockets that wait for somebody out there; the reply holds `listeners` */
+  "machine.listeners": object({
+    /** TCP ports that are looked for among connections too */
+    held: array(port),
+  }),
   /** the reply holds `stats` */
   "container.stats": object(inContainer),
   /** the reply holds `processes` */
@@ -82,6 +113,14 @@ export type Request = Infer<typeof request>;
 export type RequestType = Request["type"];
 /** A request of one type. */
 export type RequestOf<T extends RequestType> = Extract<Request, { readonly type: T }>;
+
+export const listener = object({
+  protocol: oneOf("tcp", "udp"),
+  port,
+  /** whether it waits for somebody; else connections are what is left of it */
+  waits: boolean,
+});
+export type Listener = Infer<typeof listener>;
 
 export const containerStats = object({
   /** memory in use, in `bytes` */
@@ -158,6 +197,7 @@ export const fromGuest = union("type", {
     pid: optional(uint32),
     stats: optional(containerStats),
     processes: optional(array(processInfo)),
+    listeners: optional(array(listener)),
   }),
   failure: object({ id: uint32, error: failure }),
   /** sent once for each started process, after the last byte of its output was queued; repeated after a reconnection until the container is removed */

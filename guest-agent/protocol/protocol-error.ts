@@ -1,6 +1,6 @@
 /** What a side throws when its peer breaks the protocol. */
 
-export type ProtocolErrorCode = "BAD_FRAME" | "BAD_MESSAGE" | "BAD_STREAM" | "BAD_VERSION";
+export type ProtocolErrorCode = "BAD_FRAME" | "BAD_MESSAGE" | "BAD_STREAM";
 
 /** The peer sent something that the protocol forbids; the channel is of no further use. */
 export class ProtocolError extends Error {

@@ -1,19 +1,27 @@
 /** The two ends of a flow-controlled stream; what is not acknowledged is kept, so a broken connection loses nothing. */
 
 import { encodeFrame, encodeOffset, FrameType, frameInPlace } from "./frame.ts";
-import { CREDIT_STEP, MAX_DATA_PAYLOAD, STREAM_WINDOW } from "./limits.ts";
+import { CREDIT_STEP, MAX_COPIED_PAYLOAD, MAX_DATA_PAYLOAD, STREAM_WINDOW } from "./limits.ts";
 import { ProtocolError } from "./protocol-error.ts";
 
 /** Most pieces that are kept as they were written: what a process writes byte by byte must not cost an array each. */
 const MAX_PIECES = 64;
 
-/** What was written, and whether its frame's header has its place before it. */
+/** What was written. */
 interface Piece {
   readonly bytes: Uint8Array;
+  /** whether its frame's header has its place before it */
   readonly isFramed: boolean;
+  /** nobody will ask for it any more */
+  readonly onDone?: (() => void) | undefined;
 }
 
-/** The sending end: keeps at most `STREAM_WINDOW` bytes that the peer has not consumed. */
+export interface OutgoingOptions {
+  readonly takenOver?: boolean;
+  readonly window?: number;
+}
+
+/** The sending end: keeps at most a window of bytes that the peer has not consumed. */
 export class OutgoingStream {
   readonly id: number;
   /** called when there is room again */
@@ -21,6 +29,7 @@ export class OutgoingStream {
   /** called when the receiver wants no more, or has seen the end */
   onClose: () => void = () => {};
   readonly #wake: () => void;
+  readonly #window: number;
   #kept: Piece[] = [];
   /** offset of the first kept byte */
   #consumed = 0;
@@ -33,17 +42,30 @@ export class OutgoingStream {
   /** the peer knows where the stream stands and has not said so yet */
   #unplaced: boolean;
 
-  /** @param takenOver whether an earlier sender began it; nothing is sent until the peer says from where */
-  constructor(id: number, wake: () => void, takenOver = false) {
+  /**
+   * @param options `takenOver`: whether an earlier sender began it; nothing is sent until the peer says from where.
+   * `window`: how far it may be ahead of its receiver, in `bytes`
+   */
+  constructor(
+    id: number,
+    wake: () => void,
+    { takenOver = false, window = STREAM_WINDOW }: OutgoingOptions = {},
+  ) {
     this.id = id;
     this.#wake = wake;
+    this.#window = window;
     this.#unplaced = takenOver;
     this.#paused = takenOver;
   }
 
   /** how much may be written now, in `bytes` */
   get room(): number {
-    return this.#ended || this.#closed ? 0 : STREAM_WINDOW - (this.#written - this.#consumed);
+    return this.#ended || this.#closed ? 0 : this.#window - (this.#written - this.#consumed);
+  }
+
+  /** whether the receiver has consumed all that was written */
+  get isIdle(): boolean {
+    return this.#written === this.#consumed;
   }
 
   get closed(): boolean {
@@ -51,17 +73,21 @@ export class OutgoingStream {
   }
 
   /**
-   * Takes a copy of nothing: `bytes` must not change afterwards.
+   * Takes a copy of nothing: `bytes` must not change before `onDone`.
    *
    * @param isFramed whether the `FRAME_HEADER_SIZE` bytes before it in its buffer are the stream's to use
    * @throws RangeError for more than `room`
    */
-  write(bytes: Uint8Array, isFramed = false): void {
-    if (this.#closed || bytes.length === 0) return;
+  write(bytes: Uint8Array, isFramed = false, onDone?: () => void): void {
+    if (this.#closed || bytes.length === 0) {
+      onDone?.();
+      return;
+    }
     if (bytes.length > this.room)
       throw new RangeError(`write of ${bytes.length} bytes, room for ${this.room}`);
-    if (this.#kept.length >= MAX_PIECES) this.#kept = [joined(this.#kept)];
-    this.#kept.push({ bytes, isFramed: isFramed && bytes.length <= MAX_DATA_PAYLOAD });
+    if (this.#kept.length >= MAX_PIECES) this.#join();
+    const isFrame = isFramed && bytes.length <= MAX_DATA_PAYLOAD;
+    this.#kept.push({ bytes, isFramed: isFrame, onDone });
     this.#written += bytes.length;
     this.#wake();
   }
@@ -120,6 +146,7 @@ export class OutgoingStream {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    for (const { onDone } of this.#kept) onDone?.();
     this.#kept = [];
     this.onClose();
   }
@@ -138,7 +165,7 @@ export class OutgoingStream {
       const skip = this.#sent - start;
       if (skip < bytes.length) {
         const payload =
-          skip === 0 && isFramed ? bytes : bytes.subarray(skip, skip + MAX_DATA_PAYLOAD);
+          skip === 0 && isFramed ? bytes : bytes.subarray(skip, skip + MAX_COPIED_PAYLOAD);
         this.#sent += payload.length;
         return payload === bytes
           ? frameInPlace(FrameType.DATA, this.id, bytes)
@@ -149,6 +176,12 @@ export class OutgoingStream {
     return undefined;
   }
 
+  #join(): void {
+    const pieces = this.#kept;
+    this.#kept = [joined(pieces)];
+    for (const { onDone } of pieces) onDone?.();
+  }
+
   #drop(offset: number): void {
     let skip = offset - this.#consumed;
     while (skip > 0) {
@@ -156,10 +189,11 @@ export class OutgoingStream {
       if (first === undefined) break;
       const { bytes } = first;
       if (bytes.length > skip) {
-        this.#kept[0] = { bytes: bytes.subarray(skip), isFramed: false };
+        this.#kept[0] = { ...first, bytes: bytes.subarray(skip), isFramed: false };
         break;
       }
       this.#kept.shift();
+      first.onDone?.();
       skip -= bytes.length;
     }
     this.#consumed = offset;
@@ -177,7 +211,7 @@ function joined(pieces: readonly Piece[]): Piece {
   return { bytes: whole, isFramed: false };
 }
 
-/** What a receiver is told; `onData` may keep nothing of the view it is given. */
+/** What a receiver is told; `onData` gets views of the pieces that the transport brought. */
 export interface IncomingHandlers {
   readonly onData: (bytes: Uint8Array) => void;
   readonly onEnd: () => void;

@@ -1,4 +1,10 @@
 /** The version of the protocol between host and guest agent. */
 
-/** Raised with every change that an older side would misread; both sides refuse a version not their own. */
-export const PROTOCOL_VERSION = 3;
+/** Raised with every message or field that an older side does not know. */
+export const PROTOCOL_VERSION = 4;
+
+/**
+ * Oldest guest agent that the host speaks to, since machines run on when dvm is updated: what an agent does not know
+ * it refuses by the request. 4 knows more kinds of root than 3.
+ */
+export const OLDEST_AGENT_VERSION = 3;

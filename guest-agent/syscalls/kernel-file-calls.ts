@@ -34,6 +34,7 @@ export function kernelFileCalls(kernel: Kernel): FileCalls {
     close_range: (first, last, flags) => void kernel.call("close_range", first, last, flags),
     read: (fd, buffer) => kernel.call("read", fd, buffer, buffer.length),
     write: (fd, bytes) => kernel.call("write", fd, bytes, bytes.length),
+    writeInPieces: (fd, bytes, piece) => writeInPieces(kernel, { fd, bytes, piece }),
     lseek: (fd, offset, whence) => kernel.call("lseek", fd, offset, whence),
     ftruncate: (fd, length) => void kernel.call("ftruncate", fd, length),
     fsync: (fd) => void kernel.call("fsync", fd),
@@ -103,6 +104,7 @@ function stat(kernel: Kernel, subject: string, call: CallName, file: string | Fd
     rdev: found.get("st_rdev"),
     size: found.get("st_size"),
     mtime: found.get("st_mtime"),
+    ctime: found.get("st_ctime"),
   };
 }
 
@@ -133,35 +135,69 @@ function readlinkat(kernel: Kernel, dirfd: Fd, path: string): string {
   return kernel.decode(target.subarray(0, length));
 }
 
-/** The array of the last call, which the next one fills again: a loop makes one for every piece that it moves. */
+/** As many as the kernel has place for without asking for memory (linux/uio.h). */
+const UIO_FASTIOV = 8;
+/** struct iovec: base at 0 and length at 8 of each 16 bytes, as four words of 32 bits. */
+const vectors = new Uint32Array(4 * UIO_FASTIOV);
+const WORD = 0x1_0000_0000;
+
+function writeInPieces(
+  kernel: Kernel,
+  { fd, bytes, piece }: { readonly fd: Fd; readonly bytes: Uint8Array; readonly piece: number },
+): number {
+  const { length } = bytes;
+  if (length <= piece) return kernel.call("write", fd, bytes, length);
+  const address = kernel.address(bytes);
+  let count = 0;
+  for (let at = 0; at < length && count < UIO_FASTIOV; at += piece) {
+    const base = address + at;
+    const word = 4 * count++;
+    vectors[word] = base % WORD;
+    vectors[word + 1] = base / WORD;
+    vectors[word + 2] = length - at < piece ? length - at : piece;
+  }
+  return kernel.call("writev", fd, vectors, count);
+}
+
+/** What the last call was about, in memory: a loop asks for the same again and again. */
+let polled: readonly PollFd[] = [];
 let pollArray = new Uint8Array(0);
-let pollView = new DataView(pollArray.buffer);
+let pollWords = new Uint16Array(pollArray.buffer);
 
 function poll(kernel: Kernel, fds: readonly PollFd[], timeout = -1): number[] {
-  const { fd, events, revents } = POLLFD.fields;
-  if (pollArray.length < fds.length * POLLFD.size) {
-    pollArray = new Uint8Array(fds.length * POLLFD.size);
-    pollView = new DataView(pollArray.buffer);
-  }
-  let at = 0;
-  for (const one of fds) {
-    pollView.setInt32(at + fd.offset, one.fd, true);
-    pollView.setInt16(at + events.offset, one.events, true);
-    at += POLLFD.size;
-  }
-  waitFor(kernel, fds.length, timeout);
+  if (fds !== polled) fillPollArray(fds);
+  let left = waitFor(kernel, fds.length, timeout);
   const found: number[] = [];
-  for (let end = at, place = 0; place < end; place += POLLFD.size) {
-    found.push(pollView.getUint16(place + revents.offset, true));
+  for (let word = REVENTS; left > 0; word += POLL_WORDS) {
+    const revents = pollWords[word] ?? 0;
+    found.push(revents);
+    if (revents !== 0) left--;
   }
   return found;
 }
 
-function waitFor(kernel: Kernel, count: number, timeout: number): void {
+const REVENTS = POLLFD.fields.revents.offset / 2;
+const POLL_WORDS = POLLFD.size / 2;
+
+function fillPollArray(fds: readonly PollFd[]): void {
+  const { fd, events } = POLLFD.fields;
+  if (pollArray.length < fds.length * POLLFD.size) {
+    pollArray = new Uint8Array(fds.length * POLLFD.size);
+    pollWords = new Uint16Array(pollArray.buffer);
+  }
+  const view = new DataView(pollArray.buffer);
+  for (const [index, one] of fds.entries()) {
+    view.setInt32(index * POLLFD.size + fd.offset, one.fd, true);
+    view.setInt16(index * POLLFD.size + events.offset, one.events, true);
+  }
+  polled = fds;
+}
+
+/** @returns how many are ready */
+function waitFor(kernel: Kernel, count: number, timeout: number): number {
   for (;;) {
     try {
-      kernel.call("poll", pollArray, count, timeout);
-      return;
+      return kernel.call("poll", pollArray, count, timeout);
     } catch (error) {
       // A stop and continue of the process interrupts poll even when no signal has a handler (signal(7)).
       if (!isSyscallError(error, "EINTR")) throw error;

@@ -262,7 +262,8 @@ export class RecordingSyscalls {
 
   #stat(call: Call, path: string): Stat {
     const { mode, content, uid, gid } = this.#file(call, path);
-    return { dev: 1, ino: 1, mode, nlink: 1, uid, gid, rdev: 0, size: content.length, mtime: 0 };
+    const { length: size } = content;
+    return { dev: 1, ino: 1, mode, nlink: 1, uid, gid, rdev: 0, size, mtime: 0, ctime: 0 };
   }
 
   #makeNode(call: Call, path: string, mode: number, content: Uint8Array = new Uint8Array(0)): void {

@@ -23,6 +23,8 @@ export interface Stat {
   readonly size: number;
   /** time of the last change of its content since the epoch, in `seconds` */
   readonly mtime: number;
+  /** time of the last change of anything about it, which no program can set, in `seconds` */
+  readonly ctime: number;
 }
 
 /** One entry of a folder, without `.` and `..`. */
@@ -216,6 +218,8 @@ export interface FileCalls {
   read(fd: Fd, buffer: Uint8Array): number;
   /** Number of bytes of `bytes` written, possibly fewer than all. */
   write(fd: Fd, bytes: Uint8Array): number;
+  /** The same for a driver that takes no more than `piece` at a time: it is called several times, at most eight. */
+  writeInPieces(fd: Fd, bytes: Uint8Array, piece: number): number;
   lseek(fd: Fd, offset: number, whence: number): number;
   ftruncate(fd: Fd, length: number): void;
   fsync(fd: Fd): void;
@@ -248,7 +252,10 @@ export interface FileCalls {
   setxattr(path: string, name: string, value: Uint8Array, flags: number): void;
   getxattr(path: string, name: string): Uint8Array;
 
-  /** The poll(2) `revents` of each descriptor, in order; waits for ever when no timeout in `milliseconds` is given. */
+  /**
+   * The poll(2) `revents` of the descriptors, in order, up to the last that has any; waits for ever when no timeout in
+   * `milliseconds` is given.
+   */
   poll(fds: readonly PollFd[], timeout?: number): number[];
 }
 

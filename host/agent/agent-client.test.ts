@@ -3,7 +3,15 @@ import { once } from "node:events";
 import { type Duplex, duplexPair } from "node:stream";
 import { describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { Channel, type FromHost, fromHost, PROTOCOL_VERSION, STREAM_WINDOW } from "#protocol";
+import {
+  Channel,
+  type FromHost,
+  fromHost,
+  INPUT_WINDOW,
+  OLDEST_AGENT_VERSION,
+  PROTOCOL_VERSION,
+  STREAM_WINDOW,
+} from "#protocol";
 import { DvmError } from "../errors.ts";
 import { type AgentClient, connectAgent, openAgent } from "./agent-client.ts";
 
@@ -71,11 +79,26 @@ describe("agent client", () => {
     client.close();
   });
 
-  it("refuses a guest of another version", async () => {
+  it("refuses a guest of a version that it does not know", async () => {
+    for (const version of [OLDEST_AGENT_VERSION - 1, PROTOCOL_VERSION + 1]) {
+      const [host, far] = duplexPair();
+      new Guest(far, { ...HELLO, version });
+      const message = new RegExp(`version ${version} of the protocol`);
+      await assert.rejects(connectAgent(host), refusal("AGENT_VERSION", message));
+      assert.equal(host.destroyed, true);
+    }
+  });
+
+  it("speaks to an older guest, and says so of what that does not know", async () => {
     const [host, far] = duplexPair();
-    new Guest(far, { ...HELLO, version: 99 });
-    await assert.rejects(connectAgent(host), refusal("AGENT_PROTOCOL", /version 99/));
-    assert.equal(host.destroyed, true);
+    const guest = new Guest(far, { ...HELLO, version: OLDEST_AGENT_VERSION });
+    const client = await connectAgent(host);
+    const waiting = client.request({ type: "machine.ping" });
+    await until(() => guest.got.length === 1);
+    const error = { code: "BAD_MESSAGE", message: "message.request.type: x", exitCode: 125 };
+    guest.channel.send({ type: "failure", id: guest.got[0]?.id, error });
+    await assert.rejects(waiting, refusal("AGENT_VERSION", /of an older dvm: message\.request/));
+    client.close();
   });
 
   it("refuses a guest that breaks the protocol and fails what waits for it", async () => {
@@ -172,13 +195,15 @@ describe("agent client", () => {
     });
     const total = 3 * STREAM_WINDOW;
     input.end(Buffer.alloc(total, "x"));
-    await until(() => taken === STREAM_WINDOW);
+    await until(() => taken === INPUT_WINDOW);
     for (let turns = 0; turns < 50; turns++) await turn();
-    assert.equal(taken, STREAM_WINDOW, "nothing is sent beyond the window");
+    assert.equal(taken, INPUT_WINDOW, "nothing is sent beyond the window");
     let granted = 0;
     while (!ended) {
-      incoming.consume(taken - granted);
+      // what is consumed may bring more at once
+      const news = taken - granted;
       granted = taken;
+      incoming.consume(news);
       await turn();
     }
     assert.equal(Buffer.concat(chunks).length, total);

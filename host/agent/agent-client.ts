@@ -10,15 +10,18 @@ import { EventEmitter } from "node:events";
 import type { Duplex } from "node:stream";
 import {
   Channel,
+  type Failure,
   type FromGuest,
   fromGuest,
+  INPUT_WINDOW,
   type IncomingHandlers,
   type IncomingStream,
+  OLDEST_AGENT_VERSION,
   PROTOCOL_VERSION,
   ProtocolError,
   type Request,
 } from "#protocol";
-import type { DvmError } from "../errors.ts";
+import { DvmError } from "../errors.ts";
 import { agentError, guestRefusal } from "./errors.ts";
 import { GuestReadable, GuestWritable } from "./guest-stream.ts";
 
@@ -45,6 +48,14 @@ export interface ConnectOptions {
   /** gives up waiting for the guest's hello */
   readonly signal?: AbortSignal;
   readonly takeOver?: TakeOver;
+  /** of a guest that is a copy of another: what it calls the container */
+  readonly alias?: ContainerAlias | undefined;
+}
+
+/** A container that its guest knows by another name than we do. */
+export interface ContainerAlias {
+  readonly name: string;
+  readonly inGuest: string;
 }
 
 /** A conversation that has begun. */
@@ -89,7 +100,7 @@ export async function connectAgent(
 /** Begins a conversation as `connectAgent` does, without waiting for the guest. */
 export function openAgent(transport: Duplex, options: ConnectOptions = {}): OpenedAgent {
   options.signal?.throwIfAborted();
-  const client = new AgentClient(transport, options.takeOver?.generation);
+  const client = new AgentClient(transport, options.takeOver?.generation, options.alias);
   return { client, hello: greeting(client, options) };
 }
 
@@ -121,12 +132,14 @@ export class AgentClient extends EventEmitter<AgentEvents> {
   #nextStream: number;
   readonly #reopened: IncomingStream[] = [];
   readonly #unwanted: number[] = [];
+  readonly #alias: ContainerAlias | undefined;
   #blocked = false;
   #closed = false;
 
   /** Use `connectAgent`. */
-  constructor(transport: Duplex, generation = 0) {
+  constructor(transport: Duplex, generation = 0, alias?: ContainerAlias) {
     super();
+    this.#alias = alias;
     // every exec and every piece of work on files listens for its own end
     this.setMaxListeners(0);
     if (generation > MAX_GENERATIONS)
@@ -139,6 +152,7 @@ export class AgentClient extends EventEmitter<AgentEvents> {
       onMessage: (value) => this.#receive(fromGuest.parse(value)),
       onSynchronised: () => {},
       onOutput: () => this.#flush(),
+      window: INPUT_WINDOW,
     });
   }
 
@@ -178,7 +192,7 @@ export class AgentClient extends EventEmitter<AgentEvents> {
     const id = this.#nextRequest++;
     this.#waiting.set(id, { resolve, reject });
     try {
-      this.#channel.send({ id, request });
+      this.#channel.send({ id, request: this.#asInGuest(request) });
     } catch (cause) {
       this.#waiting.delete(id);
       reject(
@@ -251,13 +265,13 @@ export class AgentClient extends EventEmitter<AgentEvents> {
         this.#settle(message.id)?.resolve(message);
         break;
       case "failure":
-        this.#settle(message.id)?.reject(guestRefusal(message.error));
+        this.#settle(message.id)?.reject(this.#refusal(message.error));
         break;
       case "process.exit":
-        this.emit("process.exit", message);
+        this.emit("process.exit", { ...message, container: this.#asHere(message.container) });
         break;
       case "container.oom":
-        this.emit("container.oom", message);
+        this.emit("container.oom", { container: this.#asHere(message.container) });
         break;
       case "log":
         this.emit("log", message.text);
@@ -268,16 +282,45 @@ export class AgentClient extends EventEmitter<AgentEvents> {
   #greet(hello: Hello): void {
     if (this.#hello !== undefined)
       throw new ProtocolError("BAD_MESSAGE", "a second hello in one conversation");
-    if (hello.version !== PROTOCOL_VERSION) {
-      throw new ProtocolError(
-        "BAD_VERSION",
-        `guest speaks version ${hello.version}, wanted ${PROTOCOL_VERSION}`,
+    if (hello.version < OLDEST_AGENT_VERSION || hello.version > PROTOCOL_VERSION) {
+      throw agentError(
+        "AGENT_VERSION",
+        `the guest agent speaks version ${hello.version} of the protocol, wanted ${OLDEST_AGENT_VERSION} to ${PROTOCOL_VERSION}`,
       );
     }
-    this.#hello = hello;
+    const containers = Object.entries(hello.containers).map(
+      ([name, processes]) => [this.#asHere(name), processes] as const,
+    );
+    this.#hello = { ...hello, containers: Object.fromEntries(containers) };
     for (const stream of this.#reopened) this.#channel.resumeIncoming(stream);
     for (const id of this.#unwanted) this.#channel.resetIncoming(id);
-    this.#onHello(hello);
+    this.#onHello(this.#hello);
+  }
+
+  #asInGuest(request: Request): Request {
+    if (this.#alias === undefined || !("container" in request)) return request;
+    const { name, inGuest } = this.#alias;
+    if (request.container === name) return { ...request, container: inGuest };
+    if (request.type !== "container.create" || request.spec.joins === undefined) return request;
+    const joins = Object.fromEntries(
+      Object.entries(request.spec.joins).map(([kind, id]) => [kind, id === name ? inGuest : id]),
+    );
+    return { ...request, spec: { ...request.spec, joins } };
+  }
+
+  #asHere(container: string): string {
+    return this.#alias?.inGuest === container ? this.#alias.name : container;
+  }
+
+  /** An agent of an older dvm says of what it does not know that the message is bad. */
+  #refusal(failure: Failure): DvmError {
+    const version = this.#hello?.version ?? PROTOCOL_VERSION;
+    if (failure.code !== "BAD_MESSAGE" || version === PROTOCOL_VERSION)
+      return guestRefusal(failure);
+    return agentError(
+      "AGENT_VERSION",
+      `the guest agent cannot do this, it is of an older dvm: ${guestRefusal(failure).message}`,
+    );
   }
 
   #settle(id: number): Waiting | undefined {
@@ -322,6 +365,7 @@ function lost(cause?: unknown): DvmError {
 }
 
 function breach(error: unknown): DvmError {
+  if (error instanceof DvmError) return error;
   if (!(error instanceof ProtocolError)) throw error;
   return agentError("AGENT_PROTOCOL", `the guest agent broke the protocol: ${error.message}`, {
     cause: error,

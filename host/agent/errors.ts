@@ -8,9 +8,10 @@ export const agentError = errorTable({
     exitCode: 125,
     hint: "the guest's console log may say why: run again with --verbose",
   },
-  AGENT_PROTOCOL: {
+  AGENT_PROTOCOL: { exitCode: 125, hint: "stop and start the container" },
+  AGENT_VERSION: {
     exitCode: 125,
-    hint: "a dvmd from before an update speaks another version: end it (its process id is in dvmd.lock of the data root), its containers run on; if it is new, run 'npm run setup'",
+    hint: "its machine is of another version of dvm: stop and start the container; if that is no help, run 'npm run setup'",
   },
   AGENT_TIMEOUT: { exitCode: 125, hint: "the machine may be overloaded: try again" },
 });

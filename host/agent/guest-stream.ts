@@ -4,7 +4,7 @@ import { Readable, Writable } from "node:stream";
 import {
   type Channel,
   type IncomingStream,
-  MAX_DATA_PAYLOAD,
+  MAX_COPIED_PAYLOAD,
   type OutgoingStream,
 } from "#protocol";
 
@@ -23,15 +23,14 @@ export class GuestReadable extends Readable {
   #ended = false;
 
   constructor(channel: Channel, id: number) {
-    super({ highWaterMark: MAX_DATA_PAYLOAD });
+    super({ highWaterMark: MAX_COPIED_PAYLOAD });
     this.id = id;
     this.#channel = channel;
     this.#incoming = channel.openIncoming(id, {
       onData: (bytes) => {
         if (this.#pending.length >= MAX_PIECES)
           this.#pending.splice(0, MAX_PIECES, Buffer.concat(this.#pending));
-        // the view is valid during the call alone
-        this.#pending.push(new Uint8Array(bytes));
+        this.#pending.push(bytes);
         this.#handOn();
       },
       onEnd: () => {
@@ -76,7 +75,7 @@ export class GuestWritable extends Writable {
 
   /** @param takenOver whether an earlier client opened it */
   constructor(channel: Channel, id: number, takenOver = false) {
-    super({ highWaterMark: MAX_DATA_PAYLOAD });
+    super({ highWaterMark: MAX_COPIED_PAYLOAD });
     this.id = id;
     this.#channel = channel;
     this.#outgoing = channel.openOutgoing(id, takenOver);

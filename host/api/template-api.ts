@@ -2,12 +2,21 @@
 
 import type { Templates } from "../engine/templates.ts";
 import { storeRoot } from "./client/store-root.ts";
-import type { StoreOptions } from "./engine-api.ts";
+
+/** Whose templates: those of a folder, or of a daemon. */
+export interface TemplateOptions {
+  /** folder in place of the usual one */
+  readonly dataRoot: string | undefined;
+  /** daemon whose folder it is, as `unix://PATH` */
+  readonly host?: string | undefined;
+  /** for `DVM_HOST` */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}
 
 /** What a client may ask of templates. */
 export type TemplateApi = Pick<Templates, "build" | "list" | "remove">;
 
-export async function openTemplates(options: StoreOptions): Promise<TemplateApi> {
+export async function openTemplates(options: TemplateOptions): Promise<TemplateApi> {
   const [{ Templates: Api }, { TemplateStore }, { enginePaths }, { realParts, templateFolder }] =
     await Promise.all([
       import("../engine/templates.ts"),

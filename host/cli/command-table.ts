@@ -86,10 +86,20 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
     group: true,
     load: async () => (await import("./commands/image.ts")).image,
   },
+  checkpoint: {
+    summary: "Manage checkpoints",
+    group: true,
+    load: async () => (await import("./commands/checkpoint.ts")).checkpoint,
+  },
   network: {
     summary: "Manage networks",
     group: true,
     load: async () => (await import("./commands/network.ts")).network,
+  },
+  snapshot: {
+    summary: "Manage snapshots of running containers",
+    group: true,
+    load: async () => (await import("./commands/snapshot.ts")).snapshot,
   },
   template: {
     summary: "Manage the booted machines that containers' machines are cloned from",
@@ -150,6 +160,10 @@ export const commandTable: Readonly<Record<string, CommandRow>> = {
   export: {
     summary: "Export a container's filesystem as a tar archive",
     load: async () => (await import("./commands/export.ts")).exportCommand,
+  },
+  fork: {
+    summary: "Create a second container that goes on where a running one is",
+    load: async () => (await import("./commands/fork.ts")).fork,
   },
   info: {
     summary: "Display system-wide information",

@@ -92,12 +92,9 @@ async function containerNames(context: CliContext): Promise<readonly Candidate[]
 }
 
 async function imageNames(context: CliContext): Promise<readonly Candidate[]> {
-  const { openImages } = await import("../api/engine-api.ts");
-  const { familiarName } = await import("../api/docker/image-json.ts");
-  const found = await (await openImages(context)).list();
-  return found.flatMap(({ names }) =>
-    names.map((name) => ({ value: familiarName(name), about: "image" })),
-  );
+  using daemon = await context.openDaemon();
+  const found = await daemon.images.list();
+  return found.flatMap(({ RepoTags: names }) => names.map((value) => ({ value, about: "image" })));
 }
 
 function flagCandidates(flags: FlagTable): Candidate[] {

@@ -43,7 +43,7 @@ describe("dvm create", () => {
     ["create --health-interval 3 busybox", /invalid duration "3"/],
     ["create --detach busybox", /^unknown flag: --detach/],
     ["create", /requires at least 1 argument/],
-    ["create nothing", /^dvm: No such image: nothing/i],
+    ["create nothing", /^dvm: No such image: nothing/im],
   ] as const)
     it(`refuses: dvm ${words}`, async () => {
       await using here = await world();

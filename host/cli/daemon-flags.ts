@@ -1,6 +1,6 @@
 /** Flags of `dvm create` and `dvm run` that only a daemon can keep: restarts, health, logs. */
 
-import type { DaemonContainerConfig } from "../api/server/daemon-model.ts";
+import type { DaemonContainerConfig } from "../api/engine-api.ts";
 import { cliError } from "./errors.ts";
 import { parseDuration } from "./parse/duration.ts";
 import { asText, booleanFlag, type FlagValues, listFlag, valueFlag } from "./parse/flag-set.ts";

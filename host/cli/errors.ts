@@ -8,6 +8,8 @@ export const cliError = errorTable({
   /** missing or superfluous arguments; shown with the command's usage line */
   ARGUMENTS: { exitCode: 1 },
   UNKNOWN_COMMAND: { exitCode: 1 },
+  /** of --format */
+  TEMPLATE: { exitCode: 1 },
   NO_SUCH_OBJECT: { exitCode: 1 },
   /** a container that is not as the command needs it */
   WRONG_STATE: { exitCode: 1 },

@@ -38,6 +38,13 @@ describe("dvm", () => {
 
   const refused: [string[], number, RegExp][] = [
     [["bogus"], 1, /^dvm: unknown command: dvm bogus\n\nRun 'dvm --help' for more information\n$/],
+    [["build", "."], 1, /^dvm: unknown command: dvm build\n {2}hint: build it with docker, .*\n/],
+    [["ps", "--format", "{{.ID"], 1, /^dvm: template parsing error: /],
+    [
+      ["volume", "create", "--name", "a", "b"],
+      1,
+      /^dvm: conflicting options: either specify --name or provide positional arg, not both/,
+    ],
     [["--bogus"], 125, /^unknown flag: --bogus\n\nUsage: {2}dvm \[OPTIONS\] COMMAND/],
     [["run"], 1, /^dvm: 'dvm run' requires at least 1 argument\n/],
     [["run", "--bogus", "x"], 125, /^unknown flag: --bogus\n\nUsage: {2}dvm run/],
@@ -79,6 +86,13 @@ describe("dvm run", () => {
     using test = testEngine({ cat: true });
     const { out } = await dvm(test, ["run", "--rm", "-i", "busybox", "cat"], "some input");
     assert.equal(out, "some input");
+  });
+
+  it("says the id when nothing of the container is seen, with -a stdin", async () => {
+    using test = testEngine({ cat: true });
+    const { out, code } = await dvm(test, ["run", "-i", "-a", "stdin", "busybox", "cat"], "x");
+    assert.match(out, /^[0-9a-f]{64}\n$/);
+    assert.equal(code, 0);
   });
 
   it("attaches to what -a names alone", async () => {

@@ -80,9 +80,21 @@ function isBrokenPipe(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "EPIPE";
 }
 
+const BUILD_HINT =
+  "build it with docker, buildah or podman, bring it here with dvm load or dvm pull; dvm commit makes an image of a container";
+/** Docker's commands that dvm leaves to others, with what to do. */
+const ELSEWHERE: ReadonlyMap<string, string> = new Map([
+  ["build", BUILD_HINT],
+  ["builder", BUILD_HINT],
+  ["buildx", BUILD_HINT],
+]);
+
 async function findCommand(name: string) {
   const row = Object.hasOwn(commandTable, name) ? commandTable[name] : undefined;
-  if (row === undefined) throw cliError("UNKNOWN_COMMAND", `unknown command: dvm ${name}`);
+  if (row === undefined) {
+    const hint = ELSEWHERE.get(name);
+    throw cliError("UNKNOWN_COMMAND", `unknown command: dvm ${name}`, hint ? { hint } : {});
+  }
   return { row, command: await row.load() };
 }
 

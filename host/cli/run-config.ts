@@ -1,11 +1,13 @@
 /** From the flags of `dvm run` to what the engine is asked for. */
 
-import type { ContainerConfig } from "../api/engine-api.ts";
+import { resolve } from "node:path";
+import type { ContainerConfig, WantedContainer } from "../api/engine-api.ts";
 import { cliError } from "./errors.ts";
 import { inheritValues, readEnvironmentFile, readLabelFile } from "./parse/environment.ts";
 import { parseMemorySize } from "./parse/memory-size.ts";
 import { parseSecurityOptions } from "./parse/security-options.ts";
 import { parseSignal } from "./parse/signal-name.ts";
+import { parseStorageDriver } from "./parse/storage-driver.ts";
 import { checkPullPolicy, type RunValues } from "./run-flags.ts";
 
 export interface RunConfigOptions {
@@ -17,7 +19,9 @@ export interface RunConfigOptions {
 }
 
 /** @throws DvmError for flags that contradict each other, and files that cannot be read */
-export function runConfig(options: RunConfigOptions): ContainerConfig {
+export function runConfig(
+  options: RunConfigOptions,
+): ContainerConfig & Pick<WantedContainer, "pull"> {
   const { values, environment } = options;
   const { seccomp, noNewPrivileges } = parseSecurityOptions(values["security-opt"]);
   const { pull } = values;
@@ -25,7 +29,7 @@ export function runConfig(options: RunConfigOptions): ContainerConfig {
   const stopSignal = values["stop-signal"] || undefined;
   if (stopSignal !== undefined) checked(() => parseSignal(stopSignal));
   return {
-    image: options.image,
+    image: values.rootfs ? resolve(options.image) : options.image,
     command: options.command,
     ...entrypoint(values.entrypoint),
     env: inheritValues(
@@ -39,6 +43,12 @@ export function runConfig(options: RunConfigOptions): ContainerConfig {
     init: values.init,
     readOnly: values["read-only"],
     privileged: values.privileged,
+    ...(values.device.length > 0 ? { devices: values.device } : {}),
+    ...(values["device-cgroup-rule"].length > 0
+      ? { deviceRules: values["device-cgroup-rule"] }
+      : {}),
+    ...given("pidMode", values.pid),
+    ...given("ipcMode", values.ipc === "private" ? undefined : values.ipc),
     ...given("userNamespace", values.userns === "private" ? values.userns : undefined),
     autoRemove: values.rm,
     ...mounts(values),
@@ -69,7 +79,8 @@ export function runConfig(options: RunConfigOptions): ContainerConfig {
     ...given("stopSignal", stopSignal),
     ...given("stopTimeout", values["stop-timeout"]),
     ...given("shmSize", values["shm-size"]),
-    ...given("storageSize", storageSize(values["storage-opt"])),
+    ...storage(values["storage-opt"]),
+    ...(values.rootfs ? { rootfs: resolve(options.image) } : {}),
     ...given("oomScoreAdj", values["oom-score-adj"]),
   };
 }
@@ -87,6 +98,7 @@ function resources(values: RunValues): ContainerConfig["resources"] {
     ...given("cpusetMems", values["cpuset-mems"] || undefined),
     ...given("pids", values["pids-limit"]),
     ...given("blkioWeight", values["blkio-weight"] || undefined),
+    ...(values["oom-kill-disable"] ? { oomKillDisable: true } : {}),
     ...given("memorySwappiness", swappiness(values["memory-swappiness"])),
     ...deviceRates(values),
   };
@@ -130,13 +142,17 @@ function entrypoint(value: string | undefined): Pick<ContainerConfig, "entrypoin
   return { entrypoint: value === "" ? [] : [value] };
 }
 
-function storageSize(options: readonly (readonly [string, string])[]): number | undefined {
-  let size: number | undefined;
+function storage(
+  options: readonly (readonly [string, string])[],
+): Pick<ContainerConfig, "storageSize" | "storageDriver"> {
+  let chosen: Pick<ContainerConfig, "storageSize" | "storageDriver"> = {};
   for (const [key, value] of options) {
-    if (key !== "size") throw cliError("CONFLICT", `unknown storage option: ${key}`);
-    size = checked(() => parseMemorySize(value));
+    if (key === "size") chosen = { ...chosen, storageSize: checked(() => parseMemorySize(value)) };
+    else if (key === "driver") {
+      chosen = { ...chosen, storageDriver: checked(() => parseStorageDriver(value)) };
+    } else throw cliError("CONFLICT", `unknown storage option: ${key}`);
   }
-  return size;
+  return chosen;
 }
 
 /** What each mode makes of it, and refuses, is the engine's. */
@@ -150,6 +166,9 @@ function networking(values: RunValues): NonNullable<ContainerConfig["networking"
     ...(values.network.length > 1 ? { further: values.network.slice(1) } : {}),
     ...given("mac", values["mac-address"]),
     ...given("ip", values.ip),
+    ...given("ip6", values.ip6),
+    ...given("egress", values.egress || undefined),
+    ...given("rate", values["network-rate"] || undefined),
   };
 }
 

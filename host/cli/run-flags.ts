@@ -1,6 +1,7 @@
 /** The flags of `dvm run`, with Docker's names, values and words. */
 
 import { parseCpus } from "./parse/cpus.ts";
+import { parseDevice, parseDeviceRule } from "./parse/device.ts";
 import { parseDeviceBps, parseDeviceIops } from "./parse/device-rate.ts";
 import { parseEnvironmentVariable } from "./parse/environment.ts";
 import {
@@ -16,8 +17,15 @@ import { parseInteger } from "./parse/integer.ts";
 import { parseLabel, parseStorageOption, parseSysctl } from "./parse/key-values.ts";
 import { parseMemorySize, parseSwapSize } from "./parse/memory-size.ts";
 import { parseMount } from "./parse/mount.ts";
+import { parseIpcMode, parsePidMode } from "./parse/namespace-modes.ts";
 import { parseDnsSearch, parseDnsServer, parseExtraHost } from "./parse/network-names.ts";
-import { parseExpose, parseIpFlag, parseMacAddress, parsePublish } from "./parse/publish.ts";
+import {
+  parseExpose,
+  parseIp6Flag,
+  parseIpFlag,
+  parseMacAddress,
+  parsePublish,
+} from "./parse/publish.ts";
 import { parseTmpfs } from "./parse/tmpfs.ts";
 import { parseUlimit } from "./parse/ulimit.ts";
 import { parseVolume } from "./parse/volume.ts";
@@ -70,6 +78,11 @@ const supported = {
   "cpuset-cpus": text("CPUs in which to allow execution (0-3, 0,1)"),
   "cpuset-mems": text("MEMs in which to allow execution (0-3, 0,1)"),
   "blkio-weight": integer("Block IO (relative weight), between 10 and 1000, or 0 to disable"),
+  device: listFlag({ help: "Add a host device to the container", parse: parseDevice }),
+  "device-cgroup-rule": listFlag({
+    help: "Add a rule to the cgroup allowed devices list",
+    parse: parseDeviceRule,
+  }),
   ...deviceRateFlags(),
   detach: booleanFlag({ short: "d", help: "Run container in background and print container ID" }),
   dns: listFlag({ help: "Set custom DNS servers", parse: parseDnsServer }),
@@ -96,6 +109,16 @@ const supported = {
     help: "IPv4 address (e.g., 172.30.100.104)",
     parse: parseIpFlag,
   }),
+  ip6: valueFlag({
+    placeholder: "string",
+    help: "IPv6 address (e.g., 2001:db8::33)",
+    parse: parseIp6Flag,
+  }),
+  ipc: valueFlag({
+    placeholder: "string",
+    help: 'IPC mode to use ("private", "shareable", or "container:CONTAINER": that one\'s)',
+    parse: parseIpcMode,
+  }),
   label: listFlag({ short: "l", help: "Set meta data on a container", parse: parseLabel }),
   "label-file": texts("Read in a line delimited file of labels"),
   "mac-address": valueFlag({
@@ -120,7 +143,7 @@ const supported = {
   network: listFlag({
     oldName: "net",
     placeholder: "network",
-    help: "Connect a container to a network (none, user, bridge, or one of your own)",
+    help: "Connect a container to a network (none, user, bridge, host, container:CONTAINER, or one of your own)",
     parse: asText,
   }),
   "network-alias": listFlag({
@@ -128,7 +151,13 @@ const supported = {
     help: "Add network-scoped alias for the container",
     parse: asText,
   }),
+  "oom-kill-disable": booleanFlag({ help: "Disable OOM Killer" }),
   "oom-score-adj": integer("Tune host's OOM preferences (-1000 to 1000)"),
+  pid: valueFlag({
+    placeholder: "string",
+    help: 'PID namespace to use ("container:CONTAINER": that one\'s)',
+    parse: parsePidMode,
+  }),
   "pids-limit": integer("Tune container pids limit (set -1 for unlimited)"),
   platform: text("Set platform if server is multi-platform capable"),
   privileged: booleanFlag({ help: "Give extended privileges to this container" }),
@@ -149,13 +178,16 @@ const supported = {
   rm: booleanFlag({
     help: "Automatically remove the container and its associated anonymous volumes when it exits",
   }),
+  rootfs: booleanFlag({
+    help: "The first argument is not an image but the folder that is the container's root",
+  }),
   "security-opt": texts("Security Options"),
   "shm-size": bytes("Size of /dev/shm"),
   "sig-proxy": booleanFlag({ help: "Proxy received signals to the process", initial: true }),
   "stop-signal": text("Signal to stop the container"),
   "stop-timeout": integer("Timeout (in seconds) to stop a container"),
   "storage-opt": listFlag({
-    help: "Storage driver options for the container (size=BYTES)",
+    help: "Storage driver options for the container (size=BYTES, driver=overlay|block|reflink)",
     parse: parseStorageOption,
   }),
   sysctl: listFlag({ placeholder: "map", help: "Sysctl options", parse: parseSysctl }),
@@ -175,6 +207,8 @@ const supported = {
   workdir: text("Working directory inside the container", "w"),
 
   // dvm's own
+  egress: text("What the container may reach (deny, public, allow=HOST[:PORT],CIDR...)"),
+  "network-rate": text("Most bits per second of its network (RATE, or in=RATE,out=RATE; 10mbit)"),
   accel: valueFlag({
     placeholder: "string",
     help: 'How guest instructions are executed ("auto", "kvm", "tcg")',
@@ -192,10 +226,10 @@ const supported = {
 
 /** Flags that `docker run` has and `dvm run` has not yet: named, so that they are refused as what they are. */
 const UNSUPPORTED_VALUES = `annotation blkio-weight-device cgroup-parent cgroupns cpu-rt-period
-  cpu-rt-runtime detach-keys device device-cgroup-rule gpus health-cmd health-interval health-retries
-  health-start-interval health-start-period health-timeout ip6 ipc isolation link link-local-ip
+  cpu-rt-runtime detach-keys gpus health-cmd health-interval health-retries
+  health-start-interval health-start-period health-timeout ipc isolation link link-local-ip
   log-driver log-opt pid restart runtime uts`.split(/\s+/);
-const UNSUPPORTED_SWITCHES = ["no-healthcheck", "oom-kill-disable"];
+const UNSUPPORTED_SWITCHES = ["no-healthcheck"];
 
 const unsupported = Object.fromEntries([
   ...UNSUPPORTED_VALUES.map((entry) => unsupportedFlag(entry, "value")),
@@ -222,10 +256,6 @@ const HINTS: Readonly<Record<string, string>> = {
   "blkio-weight-device": "--blkio-weight is for all disks of the container",
   "cpu-rt-period": "a container's share is by --cpus and --cpu-shares",
   "cpu-rt-runtime": "a container's share is by --cpus and --cpu-shares",
-  device:
-    "a device of the host does not reach into a virtual machine, which has devices of its own: --privileged shows them",
-  "oom-kill-disable":
-    "version 2 of the kernel's cgroups has no such switch: --oom-score-adj -1000 spares a process",
 };
 
 /** @throws Error for another policy, with Docker's words */

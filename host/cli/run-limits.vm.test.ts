@@ -73,8 +73,9 @@ describe("the limits of dvm run", () => {
   });
 
   it("stop a fork bomb, and the container's end takes it along", async () => {
+    // what comes after the bomb is done by the shell itself: it may have no further process either
     const script =
-      "b() { b | b & }; b 2>/dev/null; sleep 1; cat /sys/fs/cgroup/pids.peak; grep -c 'max [1-9]' /sys/fs/cgroup/pids.events";
+      "b() { b | b & }; b; cd /sys/fs/cgroup; refused=0; until [ $refused -gt 0 ]; do read name refused <pids.events; done; read peak <pids.peak; echo $peak";
     const { code, out } = await user.dvm([
       "run",
       "--rm",
@@ -85,7 +86,7 @@ describe("the limits of dvm run", () => {
       "-c",
       `exec 2>/dev/null; ${script}`,
     ]);
-    assert.deepEqual([code, out], [0, "30\n1\n"]);
+    assert.deepEqual([code, out], [0, "30\n"]);
     assert.deepEqual(user.leftovers(), []);
   });
 

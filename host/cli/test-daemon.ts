@@ -8,6 +8,8 @@ import { ServedEngine } from "../api/server/served-engine.ts";
 import { tellCaller } from "../api/server/told-work.ts";
 import { Daemon } from "../engine/daemon/daemon.ts";
 import { ImageEngine } from "../engine/images/image-engine.ts";
+import type { RunJob } from "../engine/images/image-worker.ts";
+import { runImageJob } from "../engine/images/run-image-job.ts";
 import type { TestEngine } from "../engine/test-engine.ts";
 
 export interface TestDaemon extends AsyncDisposable {
@@ -24,7 +26,8 @@ export async function testDaemon(test: TestEngine): Promise<TestDaemon> {
     await Daemon.open({ paths, parts, onEvent: tellCaller, ...(deadlines ? { deadlines } : {}) }),
   );
   const images = await ImageEngine.open(dataRoot);
-  const engine = new ServedEngine({ daemon, images, version: "0.1.0", dataRoot });
+  const runJob: RunJob = (uid, job, options) => runImageJob(images.for(uid), job, options);
+  const engine = new ServedEngine({ daemon, images, runJob, version: "0.1.0", dataRoot });
   const server = undo.use(
     new ApiServer({
       engine: availableEngine(engine),

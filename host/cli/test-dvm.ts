@@ -46,8 +46,8 @@ export class TestUser implements Disposable {
   }
 
   get environment(): Readonly<Record<string, string | undefined>> {
-    // a template that the daemon makes by itself would come in between at any time
-    const defaults = { DVM_TEMPLATE: "off" };
+    // a template that the daemon makes by itself, or an edited source, would come in between at any time
+    const defaults = { DVM_TEMPLATE: "off", DVM_UPDATE: "off" };
     return { ...defaults, ...process.env, DVM_DATA_ROOT: this.dataRoot, ...this.#environment };
   }
 

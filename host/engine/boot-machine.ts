@@ -2,7 +2,12 @@
 
 import { randomBytes } from "node:crypto";
 import type { RequestType } from "#protocol";
-import { type AgentClient, type Hello, openAgent } from "../agent/agent-client.ts";
+import {
+  type AgentClient,
+  type Hello,
+  type OpenedAgent,
+  openAgent,
+} from "../agent/agent-client.ts";
 import { DvmError } from "../errors.ts";
 import type { PreparedNetwork } from "../network/prepared-network.ts";
 import type { Extent } from "../rootfs/extent.ts";
@@ -17,11 +22,12 @@ import type {
 } from "../vmm/hypervisor.ts";
 import type { Artifacts } from "./artifacts.ts";
 import { shortId } from "./container-name.ts";
-import { IMAGE_SERIAL, UPPER_SERIAL } from "./container-spec.ts";
 import { withDeadline } from "./deadline.ts";
 import { type EventSink, inPhase, type Phase } from "./engine-event.ts";
 import { engineError } from "./errors.ts";
 import { kernelCommandLine, type MachineShape } from "./machine-shape.ts";
+import type { TakenSpare } from "./pool/machine-pool.ts";
+import { diskSource, IMAGE_SERIAL, UPPER_SERIAL } from "./storage/container-disk.ts";
 import type { PreparedMounts } from "./volumes/prepared-mounts.ts";
 
 /** How long the guest may take for each step, in `milliseconds`. */
@@ -61,8 +67,8 @@ export interface BootOptions {
   readonly shape: MachineShape;
   /** the image's root disk */
   readonly extents: readonly Extent[];
-  /** raw disk that takes the writes */
-  readonly writableDisk: string;
+  /** disk that takes the writes, see `containerDisk`; undefined: a folder of the host is the root */
+  readonly writableDisk: string | undefined;
   /** whether that is removed with the machine */
   readonly disposable?: boolean;
   readonly runDirectory: string;
@@ -78,6 +84,10 @@ export interface BootOptions {
   readonly detached?: boolean;
   /** called when the machine had to boot for want of a template */
   readonly onNoTemplate?: (config: MachineConfig) => void;
+  /** gives a machine that waits for a container; absent: every one is started */
+  readonly takeSpare?: (config: MachineConfig) => Promise<TakenSpare | undefined>;
+  /** called as soon as the process of the machine is known */
+  readonly onProcess?: (pid: number) => void;
   readonly onEvent: EventSink;
   readonly signal: AbortSignal | undefined;
 }
@@ -113,8 +123,9 @@ export async function bootMachine(options: BootOptions): Promise<BootedMachine> 
 /** As `bootMachine`, without waiting for what the agent answers: the guest is not to wait for us either. */
 export async function openMachine(options: BootOptions): Promise<OpenedMachine> {
   await using parts = new AsyncDisposableStack();
-  const machine = parts.use(await startMachine(options).catch(advise));
-  const { client: agent, hello } = openAgent(machine.agent, signalOf(options));
+  const started = await startMachine(options).catch(advise);
+  const machine = parts.use(started.machine);
+  const { client: agent, hello } = started.opened ?? openAgent(machine.agent, signalOf(options));
   parts.defer(() => agent.close());
   agent.on("log", (text) => options.onEvent({ type: "log", container: options.container, text }));
   const ready = makeReady(options, { machine, agent, hello });
@@ -184,10 +195,47 @@ function advise(error: unknown): never {
   throw new DvmError(code, message, { exitCode, cause, hint: "dvm doctor checks the set-up" });
 }
 
-async function startMachine(options: BootOptions): Promise<Machine> {
+interface StartedMachine {
+  readonly machine: Machine;
+  /** the conversation with the agent, where there is one already */
+  readonly opened?: OpenedAgent;
+}
+
+async function startMachine(options: BootOptions): Promise<StartedMachine> {
+  const config = machineConfig(options);
+  const spare = await options.takeSpare?.(config);
+  const machine =
+    (spare && (await takeOver(spare, config, options))) ?? (await startNew(options, config));
+  options.onProcess?.(machine.pid);
+  if (spare === undefined || machine.pid !== spare.machine.pid) return { machine };
+  spare.letGo();
+  return { machine, opened: { client: spare.agent, hello: Promise.resolve(spare.agent.hello) } };
+}
+
+/** @returns nothing for a spare that is of no use, and no more */
+async function takeOver(
+  { machine: spare, connect, letGo }: TakenSpare,
+  config: MachineConfig,
+  { container, onEvent }: BootOptions,
+): Promise<Machine | undefined> {
+  try {
+    const machine = await inPhase(onEvent, { container, phase: "vm-boot" }, async () => {
+      await connect(config.networks);
+      return spare.become(config);
+    });
+    onEvent({ type: "template", container });
+    return machine;
+  } catch (error) {
+    letGo();
+    const text = `the machine that was kept ready is not usable: ${(error as Error).message}`;
+    onEvent({ type: "warning", container, text });
+    return undefined;
+  }
+}
+
+async function startNew(options: BootOptions, config: MachineConfig): Promise<Machine> {
   const { container, onEvent, hypervisor } = options;
   const { boot } = options.deadlines;
-  const config = machineConfig(options);
   let isClone: boolean | undefined;
   const machine = await hypervisor.start(config, {
     ...signalOf(options),
@@ -211,7 +259,7 @@ function tellTemplate({ container, onEvent }: BootOptions, use: TemplateUse): vo
   onEvent({ type: "warning", container, text });
 }
 
-const PHASE_OF_STAGE: Readonly<Record<MachineStage, Phase>> = {
+export const PHASE_OF_STAGE: Readonly<Record<MachineStage, Phase>> = {
   spawn: "vm-spawn",
   configure: "vm-configure",
   boot: "vm-boot",
@@ -233,22 +281,21 @@ type MachineParts = Pick<
   | "diskLimits"
 >;
 
+export function rootDisks({
+  extents,
+  writableDisk,
+  disposable = false,
+}: Pick<MachineParts, "extents" | "writableDisk" | "disposable">): DiskConfig[] {
+  if (writableDisk === undefined) return [];
+  return [
+    { serial: IMAGE_SERIAL, readOnly: true, source: { kind: "extents", extents } },
+    { serial: UPPER_SERIAL, readOnly: false, disposable, source: diskSource(writableDisk) },
+  ];
+}
+
 export function machineConfig(options: MachineParts): MachineConfig {
   const { diskLimits: limits } = options;
-  const disks: DiskConfig[] = [
-    {
-      serial: IMAGE_SERIAL,
-      readOnly: true,
-      source: { kind: "extents", extents: options.extents },
-    },
-    {
-      serial: UPPER_SERIAL,
-      readOnly: false,
-      disposable: options.disposable ?? false,
-      source: { kind: "file", path: options.writableDisk, format: "raw" },
-    },
-    ...(options.mounts?.disks ?? []),
-  ];
+  const disks: DiskConfig[] = [...rootDisks(options), ...(options.mounts?.disks ?? [])];
   return {
     id: shortId(options.container),
     kernel: options.artifacts.kernel,
@@ -262,10 +309,11 @@ export function machineConfig(options: MachineParts): MachineConfig {
   };
 }
 
-async function configureMachine(
+/** Makes the guest a machine of its own. */
+export async function configureMachine(
   agent: AgentClient,
   options: BootOptions,
-  { clonedMacs }: Pick<Machine, "clonedMacs">,
+  { clonedMacs }: Pick<Machine, "clonedMacs"> = {},
 ): Promise<void> {
   const request = agent.request({
     type: "machine.configure" satisfies RequestType,
@@ -300,6 +348,8 @@ function describeExit(exit: Awaited<Machine["exit"]>): string {
       return `the virtual machine failed: ${exit.message}`;
     case "triple-fault":
       return "the guest's processor met a triple fault";
+    case "watchdog":
+      return "the guest hung, and its watchdog ended it";
     case "poweroff":
     case "reboot":
       return "the guest turned itself off";

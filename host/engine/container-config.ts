@@ -4,6 +4,9 @@ import type { Rlimit } from "#protocol";
 import type { NetworkSettings } from "./networks/network-settings.ts";
 import type { MountConfig } from "./volumes/mount-config.ts";
 
+/** The ways to store a container's root, see `STORAGE_DRIVERS`. */
+export type StorageDriver = "overlay" | "block" | "reflink" | "virtiofs";
+
 /** A tmpfs in the container. */
 export interface TmpfsMount {
   /** absolute path in the container */
@@ -18,6 +21,15 @@ export interface DeviceRate {
   readonly path: string;
   /** in `bytes per second`, or `operations per second` */
   readonly rate: number;
+}
+
+/** A device that a container is given. */
+export interface DeviceMapping {
+  /** path on the host, or in the guest for devices that every kernel has */
+  readonly source: string;
+  /** path in the container */
+  readonly path: string;
+  readonly access: { readonly read: boolean; readonly write: boolean };
 }
 
 /** Limits as Docker states them; absent is "no limit" or Docker's default. */
@@ -44,8 +56,10 @@ export interface ResourceConfig {
   readonly pids?: number;
   /** relative weight of reading and writing, 10 to 1000 */
   readonly blkioWeight?: number;
-  /** how readily memory is swapped out, 0 to 100; kept and told, for a machine has no swap */
+  /** how readily memory is swapped out, 0 to 100; a daemon discards it with a warning */
   readonly memorySwappiness?: number;
+  /** whether nothing is killed for want of memory; a daemon discards it with a warning */
+  readonly oomKillDisable?: boolean;
   /** most that may be read and written; absent: as fast as it goes */
   readonly deviceRates?: {
     readonly readBps?: readonly DeviceRate[];
@@ -66,8 +80,6 @@ export interface ContainerConfig {
   readonly image: string;
   /** `OS/ARCHITECTURE[/VARIANT]` of the image; absent: this machine's */
   readonly platform?: string;
-  /** when the image's registry is asked; absent: when the image is not here */
-  readonly pull?: "always" | "missing" | "never";
   /** name of the container; absent: one is made up */
   readonly name?: string;
   /** arguments that replace the image's command; empty: the image's own */
@@ -95,6 +107,9 @@ export interface ContainerConfig {
   readonly init: boolean;
   readonly readOnly: boolean;
   readonly privileged: boolean;
+  readonly devices?: readonly DeviceMapping[];
+  /** as `c 10:229 rwm` each */
+  readonly deviceRules?: readonly string[];
   /** `private`: the container's users are others than the guest's, its root included; absent: the same */
   readonly userNamespace?: "private";
   /** whether the container is removed once it has ended */
@@ -108,6 +123,10 @@ export interface ContainerConfig {
   readonly shmSize?: number;
   /** capacity of the writable layer, in `bytes` */
   readonly storageSize?: number;
+  /** what its root is stored in; absent: the usual one */
+  readonly storageDriver?: StorageDriver;
+  /** folder of the host that is its root, in place of an image; absolute */
+  readonly rootfs?: string;
   readonly resources: ResourceConfig;
   readonly ulimits: readonly Rlimit[];
   readonly oomScoreAdj?: number;
@@ -127,5 +146,9 @@ export interface ContainerConfig {
   /** `none`, `user`, `bridge`, the name of a network; `default`: the first of them that this user can have */
   readonly network: string;
   readonly networking?: NetworkSettings;
+  /** `container:ID`: the processes of that one are seen too; absent: its own alone */
+  readonly pidMode?: string;
+  /** `container:ID`: that one's IPC is its own too; `shareable`: others may have its; absent: neither */
+  readonly ipcMode?: string;
   readonly machine: MachineChoice;
 }

@@ -1,16 +1,15 @@
 /** What the guest makes of the container around its processes. */
 
+import { hostname } from "node:os";
 import type { ContainerSpec, Resources } from "#protocol";
 import type { PreparedNetwork } from "../network/prepared-network.ts";
 import type { ContainerConfig, ResourceConfig } from "./container-config.ts";
 import { shortId } from "./container-name.ts";
+import { guestDevices } from "./guest-devices.ts";
 import { networkFiles } from "./networks/network-files.ts";
 import { NO_NETWORK } from "./networks/prepare-network.ts";
+import { guestRoot } from "./storage/container-disk.ts";
 import { NO_MOUNTS, type PreparedMounts } from "./volumes/prepared-mounts.ts";
-
-/** Serials of the machine's disks; the same in every machine, so that a template fits all containers. */
-export const IMAGE_SERIAL = "dvm-image";
-export const UPPER_SERIAL = "dvm-upper";
 
 /** Docker's size of /dev/shm, in `bytes`. */
 const DEFAULT_SHM_SIZE = 64 * 1024 * 1024;
@@ -18,7 +17,7 @@ const DEFAULT_SHM_SIZE = 64 * 1024 * 1024;
 const CPU_PERIOD = 100_000;
 
 export function containerHostname(id: string, config: ContainerConfig): string {
-  return config.hostname ?? shortId(id);
+  return config.hostname ?? (config.network === "host" ? hostname() : shortId(id));
 }
 
 export function containerSpec(
@@ -30,11 +29,7 @@ export function containerSpec(
   return {
     hostname: containerHostname(id, config),
     domainname: config.domainname ?? "",
-    rootfs: {
-      imageSerial: IMAGE_SERIAL,
-      upper: { kind: "disk", serial: UPPER_SERIAL },
-      readOnly: config.readOnly,
-    },
+    rootfs: guestRoot(config),
     mounts: [
       ...config.tmpfs.map(
         ({ destination, options }) =>
@@ -55,7 +50,9 @@ export function containerSpec(
       cgroup: "private",
       user: config.userNamespace ?? "guest",
     },
+    ...(config.ipcMode === "shareable" ? { shareableIpc: true } : {}),
     privileged: config.privileged,
+    ...guestDevices(config),
     init: config.init,
   };
 }

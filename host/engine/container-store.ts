@@ -74,10 +74,6 @@ export class ContainerStore {
     return this.ids().filter((id) => readIfThere(this.#recordPath(id)) === undefined);
   }
 
-  exists(id: string): boolean {
-    return this.ids().includes(id);
-  }
-
   /** Writes the record; a reader sees the old one or the new one. */
   write(record: ContainerRecord): void {
     const path = this.#recordPath(record.id);
@@ -96,20 +92,6 @@ export class ContainerStore {
     const text = readIfThere(this.#recordPath(id));
     if (text === undefined) return undefined;
     return parseRecord(text, id);
-  }
-
-  /** All records, newest first; those that cannot be read are left out and handed to `onCorrupt`. */
-  list(onCorrupt: (error: unknown) => void = () => {}): ContainerRecord[] {
-    const records: ContainerRecord[] = [];
-    for (const id of this.ids()) {
-      try {
-        const record = this.read(id);
-        if (record !== undefined) records.push(record);
-      } catch (error) {
-        onCorrupt(error);
-      }
-    }
-    return records.sort((a, b) => b.created.localeCompare(a.created));
   }
 
   /**

@@ -4,7 +4,7 @@ import type { RunConfig } from "../image/config.ts";
 import type { Extent } from "../rootfs/extent.ts";
 import type { Hypervisor, MachineConfig } from "../vmm/hypervisor.ts";
 import type { Artifacts } from "./artifacts.ts";
-import type { ContainerConfig, MachineChoice } from "./container-config.ts";
+import type { MachineChoice } from "./container-config.ts";
 import type { EventSink } from "./engine-event.ts";
 
 /** An image that is ready to be a root; its parts stay in the store until it is disposed of. */
@@ -15,21 +15,24 @@ export interface PreparedImage extends AsyncDisposable {
   readonly run: RunConfig;
   /** the read-only root disk */
   readonly extents: readonly Extent[];
+  /** Gives a disk that has all of the image in it the name `path` too; it is made when there is none. */
+  linkFlatDisk(
+    path: string,
+    disk: { readonly bytes: number; readonly templates: string },
+  ): Promise<void>;
 }
 
 export interface PrepareImageOptions {
   /** as the user wrote it */
   readonly reference: string;
   readonly platform: string | undefined;
-  /** when its registry is asked; absent: when it is not here */
-  readonly pull?: ContainerConfig["pull"] | undefined;
   readonly dataRoot: string;
   /** id of the container for which it is */
   readonly container: string;
   /** whether its parts are to stay in the store for the container until `releaseImage` */
   readonly keep: boolean;
-  /** whether it is for another user than the engine's, whose credentials are not theirs to use */
-  readonly isForeign?: boolean;
+  /** uid of whose images it is one of; absent: the engine's own user's */
+  readonly owner?: number | undefined;
   readonly onEvent: EventSink;
   readonly signal: AbortSignal | undefined;
 }
@@ -39,6 +42,14 @@ export interface OpenedHypervisor {
   readonly hypervisor: Hypervisor;
   /** why this accelerator, in one sentence */
   readonly reason: string;
+}
+
+export interface MakeTemplateOptions {
+  readonly hypervisor: Hypervisor;
+  /** a machine of the shape */
+  readonly config: MachineConfig;
+  readonly dataRoot: string;
+  readonly onEvent: EventSink;
 }
 
 export interface EngineParts {
@@ -55,10 +66,6 @@ export interface EngineParts {
     readonly templates: string;
   }) => Promise<void>;
   /** Has a template made when there is time for it; absent: none is made by itself. */
-  readonly makeTemplate?: (
-    hypervisor: Hypervisor,
-    config: MachineConfig,
-    onEvent: EventSink,
-  ) => void;
+  readonly makeTemplate?: (options: MakeTemplateOptions) => Promise<void>;
   readonly openHypervisor: (choice: MachineChoice, dataRoot: string) => Promise<OpenedHypervisor>;
 }

@@ -12,6 +12,8 @@ export const engineError = errorTable({
   NO_SUCH_CONTAINER: { exitCode: 1, hint: "dvm ps -a lists the containers" },
   NO_SUCH_EXEC: { exitCode: 1 },
   NO_SUCH_PATH: { exitCode: 1 },
+  NO_SUCH_SNAPSHOT: { exitCode: 1, hint: "dvm snapshot ls lists them" },
+  SNAPSHOT_EXISTS: { exitCode: 1, hint: "remove it (dvm snapshot rm), or pick another name" },
   NO_SUCH_TEMPLATE: { exitCode: 1, hint: "dvm template ls lists them" },
   WRONG_STATE: { exitCode: 1 },
   NOT_SUPPORTED: { exitCode: 125 },

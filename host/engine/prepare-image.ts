@@ -2,21 +2,21 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { imageError } from "../image/errors.ts";
 import { type HeldImage, ImageStore } from "../image/image-store.ts";
 import type { LoadEvent } from "../image/load-image.ts";
-import { familiarReference, parseReference } from "../image/reference.ts";
+import { parseReference } from "../image/reference.ts";
 import { makeRootDisk } from "../rootfs/root-disk.ts";
 import { inPhase } from "./engine-event.ts";
 import type { PreparedImage, PrepareImageOptions } from "./engine-parts.ts";
-import { findLocal, loadFile } from "./images/local-image.ts";
+import { loadFile, requireLocal } from "./images/local-image.ts";
 
 /** Steps that are done sooner than this are not worth a line, in `milliseconds`. */
 const SHORT = 2000;
 
 export async function prepareImage(options: PrepareImageOptions): Promise<PreparedImage> {
   const { container, onEvent, dataRoot } = options;
-  const store = await ImageStore.open(join(dataRoot, "images"));
+  const all = await ImageStore.open(join(dataRoot, "images"));
+  const store = options.owner === undefined ? all : all.for(options.owner);
   const image = await findImage(store, options);
   try {
     if (options.keep) await store.lease(container, image);
@@ -34,6 +34,10 @@ export async function prepareImage(options: PrepareImageOptions): Promise<Prepar
       manifestDigest,
       run: config.run,
       extents: disk.extents,
+      linkFlatDisk: async (path, flat) => {
+        const { linkFlatDisk } = await import("../rootfs/flat-disk.ts");
+        await linkFlatDisk(path, { ...flat, layers: image.layers, rootDisk: disk.metadataPath });
+      },
       [Symbol.asyncDispose]: () => image[Symbol.asyncDispose](),
     };
   } catch (error) {
@@ -50,28 +54,19 @@ export async function releaseImage(container: string, dataRoot: string): Promise
   await store.release(container);
 }
 
-/**
- * Local files are read as they are now. A name is looked up in the store, then among the project's own images, then
- * in its registry; `always` asks the registry first and `never` not at all.
- */
+/** Keeps for one what is kept for another. */
+export async function shareImage(from: string, to: string, dataRoot: string): Promise<void> {
+  const store = await ImageStore.open(join(dataRoot, "images"));
+  await store.shareLease(from, to);
+}
+
+/** Local files are read as they are now. A registry is not asked: whoever wants that pulls first, as with Docker. */
 async function findImage(store: ImageStore, options: PrepareImageOptions): Promise<HeldImage> {
-  const { platform, signal, pull = "missing" } = options;
-  const onEvent = progressOf(options);
+  const { platform, signal } = options;
+  const local = { store, platform, onEvent: progressOf(options), signal };
   const reference = parseReference(options.reference);
-  const local = { store, platform, onEvent, signal };
   if (reference.transport !== "registry") return loadFile(reference, local);
-  const found = pull === "always" ? undefined : await findLocal(options.reference, local);
-  if (found !== undefined) return found;
-  if (pull === "never")
-    throw imageError("IMAGE_NOT_FOUND", `No such image: ${familiarReference(reference)}`);
-  const { dataRoot, container } = options;
-  if (pull === "missing") {
-    const text = `unable to find image ${familiarReference(reference)} locally`;
-    options.onEvent({ type: "progress", container, text, passing: false });
-  }
-  const { pullImage } = await import("./images/registry-transfer.ts");
-  const credentials = options.isForeign === true ? "none" : undefined;
-  return pullImage(reference, { store, dataRoot, platform, onEvent, signal, credentials });
+  return requireLocal(options.reference, local);
 }
 
 /** An image of which nothing is new says nothing. */

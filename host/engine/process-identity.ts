@@ -41,7 +41,7 @@ export function findVmmProcesses(path: string): ProcessIdentity[] {
     const pid = Number(name);
     const [program = "", ...args] = (readProcessFile(pid, "cmdline") ?? "").split("\0");
     if (
-      !/qemu-system|dvm-vmm|\/passt$|\/virtiofsd$/.test(program) ||
+      !/qemu-system|dvm-vmm|\/passt$|\/net-filter$|\/virtiofsd$/.test(program) ||
       ![program, ...args].some((arg) => arg.includes(path))
     )
       continue;

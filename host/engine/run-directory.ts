@@ -1,17 +1,17 @@
 /**
  * The folder of a container's running machine, `RUN_ROOT/SHORT_ID`, and who answers for it.
  *
- * It is made before anything else of the container and removed last, so whatever a dvm that was killed leaves
- * behind is found by looking here.
+ * It is made before the machine and removed after it, so whatever a daemon that was killed leaves behind is found by
+ * looking here.
  */
 
 import {
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -36,15 +36,6 @@ interface Owner {
   readonly engine: ProcessIdentity;
   /** the process that is the virtual machine */
   readonly vmm?: ProcessIdentity;
-  /** whether the machine outlives the engine, for the next one to take over */
-  readonly lasting?: boolean;
-}
-
-export interface RunDirectoryOptions {
-  /** whether the machine outlives the engine, for the next one to take over */
-  readonly lasting?: boolean;
-  /** whether an earlier engine made it */
-  readonly takenOver?: boolean;
 }
 
 /** A run directory that this process answers for; disposing of it removes it. */
@@ -52,17 +43,14 @@ export class RunDirectory implements Disposable {
   readonly path: string;
   #owner: Owner;
 
-  constructor(
-    runRoot: string,
-    container: string,
-    { lasting = false, takenOver = false }: RunDirectoryOptions = {},
-  ) {
+  /** @param options `takenOver`: whether an earlier engine made it */
+  constructor(runRoot: string, container: string, { takenOver = false } = {}) {
     makePrivateFolder(dirname(runRoot));
     makePrivateFolder(runRoot);
     this.path = runDirectoryPath(runRoot, container);
     const engine = identifyProcess(process.pid) ?? { pid: process.pid, startTime: "" };
     const vmm = takenOver ? readOwner(this.path)?.vmm : undefined;
-    this.#owner = { version: OWNER_VERSION, container, engine, lasting, ...(vmm ? { vmm } : {}) };
+    this.#owner = { version: OWNER_VERSION, container, engine, ...(vmm ? { vmm } : {}) };
     if (!takenOver) mkdirSync(this.path, { mode: 0o700 });
     this.#write(this.#owner);
   }
@@ -91,46 +79,34 @@ export function runDirectoryPath(runRoot: string, container: string): string {
   return join(runRoot, shortId(container));
 }
 
-/** Whether a living process answers for the container. */
+/** Whether the container runs: its machine, or the engine that is about to start one, lives. */
 export function isOwned(runRoot: string, container: string): boolean {
   const owner = readOwner(runDirectoryPath(runRoot, container));
   if (owner === undefined) return false;
-  return (
-    isAlive(owner.engine) ||
-    (owner.lasting === true && owner.vmm !== undefined && isAlive(owner.vmm))
-  );
+  return isAlive(owner.engine) || (owner.vmm !== undefined && isAlive(owner.vmm));
 }
 
-/** Kills the container's machine; whoever answers for it notices. */
-export function killMachine(runRoot: string, container: string): void {
-  killMachines(runDirectoryPath(runRoot, container));
+/** Ends a machine that an earlier engine has left, and removes its folder. */
+export function clearRunDirectory(runRoot: string, container: string): void {
+  clear(runDirectoryPath(runRoot, container));
 }
 
-/**
- * Ends and removes what engines left behind that were killed.
- *
- * @returns ids of their containers
- */
-export function sweepRunRoot(runRoot: string): string[] {
-  const abandoned: string[] = [];
-  for (const name of listFolder(runRoot)) {
-    const path = join(runRoot, name);
-    const owner = readOwner(path);
-    if (owner !== undefined && (owner.lasting === true || isAlive(owner.engine))) continue;
-    // a folder without an owner may be one that is being made right now
-    if (owner === undefined && isYoung(path)) continue;
-    killMachines(path);
-    rmSync(path, { recursive: true, force: true });
-    if (owner !== undefined) abandoned.push(owner.container);
+/** Ends and removes what is left of containers that are no more. @param containers ids of those that are */
+export function sweepRunRoot(runRoot: string, containers: readonly string[]): void {
+  const known = new Set(containers.map((id) => runDirectoryPath(runRoot, id)));
+  for (const path of listFolder(runRoot).map((name) => join(runRoot, name))) {
+    if (!known.has(path)) clear(path);
   }
-  return abandoned;
 }
 
-function killMachines(path: string): void {
+function clear(path: string): void {
+  // looking for processes takes milliseconds, and a machine has its folder from before its start to after its end
+  if (!existsSync(path)) return;
   const noted = readOwner(path)?.vmm;
   if (noted !== undefined) killProcess(noted);
   // an engine killed between starting the machine and noting it
   for (const stray of findVmmProcesses(`${path}/`)) killProcess(stray);
+  rmSync(path, { recursive: true, force: true });
 }
 
 function readOwner(path: string): Owner | undefined {
@@ -141,15 +117,6 @@ function readOwner(path: string): Owner | undefined {
       : undefined;
   } catch {
     return undefined;
-  }
-}
-
-/** Whether the folder was made in the last ten seconds. */
-function isYoung(path: string): boolean {
-  try {
-    return Date.now() - statSync(path).mtimeMs < 10_000;
-  } catch {
-    return false;
   }
 }
 

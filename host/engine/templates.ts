@@ -1,8 +1,5 @@
 /** The templates of machines, for whoever manages them: made before they are needed, listed, removed. */
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { MachineConfig } from "../vmm/hypervisor.ts";
 import type { TemplateStore, TemplateView } from "../vmm/template/template-store.ts";
 import { machineConfig } from "./boot-machine.ts";
@@ -10,6 +7,7 @@ import type { MachineChoice, ResourceConfig } from "./container-config.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { engineError } from "./errors.ts";
 import { machineShape } from "./machine-shape.ts";
+import { saveWarmTemplate } from "./save-warm-template.ts";
 
 export interface TemplateRequest {
   readonly machine: MachineChoice;
@@ -39,28 +37,24 @@ export class Templates {
   async build(request: TemplateRequest): Promise<void> {
     const { parts, dataRoot } = this.#options;
     const { hypervisor } = await parts.openHypervisor(request.machine, dataRoot);
-    const runDirectory = await mkdtemp(join(tmpdir(), "dvm-"));
-    try {
-      const plain = {
-        container: "template",
-        artifacts: parts.findArtifacts(),
-        shape: machineShape(request.resources, hypervisor.accelerator),
-        extents: [],
-        writableDisk: "/dev/null",
-        runDirectory,
-      };
-      for (const disposable of [true, false]) {
-        const config = machineConfig({ ...plain, disposable });
-        const made = (await hypervisor.saveTemplate?.(config)) ?? false;
-        if (!made) {
-          throw engineError("NOT_SUPPORTED", `${hypervisor.name} makes no templates here`, {
-            hint: "try `--vmm qemu`, without DVM_TEMPLATE=off",
-          });
-        }
-        await hypervisor.saveTemplate?.(withCard(config));
+    const plain = {
+      container: "template",
+      artifacts: parts.findArtifacts(),
+      shape: machineShape(request.resources, hypervisor.accelerator),
+      extents: [],
+      writableDisk: "/dev/null",
+      runDirectory: "/",
+    };
+    for (const disposable of [true, false]) {
+      const config = machineConfig({ ...plain, disposable });
+      const save = (each: MachineConfig) =>
+        saveWarmTemplate({ hypervisor, config: each, dataRoot, parts });
+      if (!(await save(config))) {
+        throw engineError("NOT_SUPPORTED", `${hypervisor.name} makes no templates here`, {
+          hint: "try `--vmm qemu`, without DVM_TEMPLATE=off",
+        });
       }
-    } finally {
-      await rm(runDirectory, { recursive: true });
+      await save(withCard(config));
     }
   }
 

@@ -1,11 +1,11 @@
-/** For tests: an engine over fake parts, in folders of its own. */
+/** For tests: fake parts for an engine, in folders of its own. */
 
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RunConfig } from "../image/config.ts";
 import type { ContainerConfig } from "./container-config.ts";
-import { Engine, type EngineOptions } from "./engine.ts";
+import type { DaemonOptions } from "./daemon/daemon.ts";
 import type { EngineEvent } from "./engine-event.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { type GuestBehaviour, TestHypervisor } from "./test-machine.ts";
@@ -51,13 +51,10 @@ export const PLAIN_CONFIG: ContainerConfig = {
 };
 
 export interface TestEngine extends Disposable {
-  readonly engine: Engine;
-  /** what it was made from */
-  readonly options: EngineOptions;
+  /** what a daemon is opened with */
+  readonly options: DaemonOptions;
   readonly hypervisor: TestHypervisor;
   readonly events: EngineEvent[];
-  /** a further engine over the same folders, as of another process */
-  readonly another: () => Engine;
   readonly folders: { readonly dataRoot: string; readonly runRoot: string };
   /** files and folders that are left of containers */
   readonly leftovers: () => string[];
@@ -78,9 +75,7 @@ export function testEngine(
     deadlines: { hello: 200, configure: 200, container: 200, shutdown: 200 },
   };
   return {
-    engine: new Engine(options),
     options,
-    another: () => new Engine(options),
     hypervisor,
     events,
     folders,
@@ -101,6 +96,7 @@ function fakeParts(hypervisor: TestHypervisor): EngineParts {
       manifestDigest: `sha256:${"0".repeat(64)}`,
       run: EMPTY_RUN,
       extents: [{ kind: "zero", length: 4096 }],
+      linkFlatDisk: async (path) => writeFileSync(path, ""),
       [Symbol.asyncDispose]: async () => {},
     }),
     releaseImage: async () => {},

@@ -15,6 +15,8 @@ import type { Hypervisor, Machine, MachineConfig, MachineExit } from "../vmm/hyp
 export interface GuestBehaviour {
   /** stage that fails, with this error */
   readonly failStart?: Error;
+  /** version of the protocol that it says to a second client; absent: ours */
+  readonly laterVersion?: number;
   /** never says hello */
   readonly silent?: boolean;
   /** refuses requests of this type */
@@ -51,20 +53,30 @@ export class TestHypervisor implements Hypervisor {
     this.machines.push(machine);
     return machine;
   }
+
+  /** The machines of a test are there for whoever asks. */
+  async adopt(): Promise<Machine> {
+    const machine = this.machines.at(-1);
+    if (machine === undefined || machine.ended) throw new Error("there is no machine");
+    machine.reconnect();
+    return machine;
+  }
 }
 
 export class TestMachine implements Machine {
   readonly config: MachineConfig;
   readonly pid = process.pid;
-  readonly agent: Duplex;
+  agent: Duplex;
   readonly exit: Promise<MachineExit>;
   readonly requests: Request[] = [];
   readonly end: (exit: MachineExit) => void;
   ended = false;
   readonly #behaviour: GuestBehaviour;
   readonly #channel: Channel;
-  readonly #far: Duplex;
-  #output: OutgoingStream | undefined;
+  #far: Duplex;
+  #version = PROTOCOL_VERSION;
+  #containers: Record<string, string[]> = {};
+  readonly #outputs = new Map<string, OutgoingStream>();
 
   constructor(config: MachineConfig, behaviour: GuestBehaviour) {
     this.config = config;
@@ -86,6 +98,17 @@ export class TestMachine implements Machine {
     far.on("data", (piece: Uint8Array) => this.#channel.receive(piece));
   }
 
+  /** Another client is at the agent's port. */
+  reconnect(): void {
+    const [host, far] = duplexPair();
+    this.#far.destroy();
+    this.#channel.lost();
+    this.agent = host;
+    this.#far = far;
+    this.#version = this.#behaviour.laterVersion ?? PROTOCOL_VERSION;
+    far.on("data", (piece: Uint8Array) => this.#channel.receive(piece));
+  }
+
   consoleTail(): string {
     return "last words";
   }
@@ -104,8 +127,9 @@ export class TestMachine implements Machine {
 
   #hello(): void {
     if (this.#behaviour.silent) return;
-    const hello = { kernel: "6.1.0", memoryBytes: 1, uptime: 1000, containers: {} };
-    this.#channel.send({ type: "hello", version: PROTOCOL_VERSION, ...hello });
+    const containers = this.#containers;
+    const hello = { kernel: "6.1.0", memoryBytes: 1, uptime: 1000, containers };
+    this.#channel.send({ type: "hello", version: this.#version, ...hello });
   }
 
   #flush(): void {
@@ -130,7 +154,10 @@ export class TestMachine implements Machine {
   }
 
   #obey(request: Request): void {
-    if (request.type === "container.start") this.#startProcess(request);
+    if (request.type === "container.start") {
+      this.#containers[request.container] = ["init"];
+      this.#startProcess(request);
+    }
     if (request.type === "process.signal") this.#exit(request.container, 128 + request.signal);
     if (request.type === "machine.shutdown") this.end({ reason: "poweroff" });
   }
@@ -139,8 +166,9 @@ export class TestMachine implements Machine {
     const { stdin, stdout, stderr } = process.stdio;
     const { out = "", err = "", code = 0, cat, untilSignalled } = this.#behaviour;
     if (stdout !== undefined) {
-      this.#output = this.#channel.openOutgoing(stdout);
-      this.#output.write(Buffer.from(out));
+      const stream = this.#channel.openOutgoing(stdout);
+      this.#outputs.set(container, stream);
+      stream.write(Buffer.from(out));
     }
     if (stderr !== undefined) {
       const stream = this.#channel.openOutgoing(stderr);
@@ -154,7 +182,7 @@ export class TestMachine implements Machine {
   #echo(stdin: number, container: string): void {
     const stream = this.#channel.openIncoming(stdin, {
       onData: (bytes) => {
-        this.#output?.write(Buffer.from(bytes));
+        this.#outputs.get(container)?.write(Buffer.from(bytes));
         stream.consume(bytes.length);
       },
       onEnd: () => this.#exit(container, 0),
@@ -162,7 +190,8 @@ export class TestMachine implements Machine {
   }
 
   #exit(container: string, code: number): void {
-    this.#output?.end();
+    delete this.#containers[container];
+    this.#outputs.get(container)?.end();
     const exit = { container, process: "init", code, oomKilled: false };
     this.#channel.send({ type: "process.exit", ...exit });
   }

@@ -27,6 +27,10 @@ const table = {
     hint: "the image is far larger than an image should be: do not use it",
   },
   STORE_CORRUPT: { exitCode: 125, hint: "remove the image and get it again" },
+  STORE_UNUSABLE: {
+    exitCode: 125,
+    hint: "check whose folder it is, or name another by --data-root or DVM_DATA_ROOT",
+  },
   STORE_BUSY: { exitCode: 125, hint: "another dvm holds the image store: try again" },
   STORE_FULL: {
     exitCode: 125,

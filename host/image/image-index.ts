@@ -7,6 +7,7 @@ import {
   optionalArray,
   optionalString,
   parseJsonObject,
+  requiredSize,
   requiredString,
 } from "./json.ts";
 import { readIfThere, replaceFile, type StoreFolder } from "./store-folder.ts";
@@ -24,6 +25,18 @@ export interface NamedImage {
   readonly diffIds: readonly Digest[];
   /** time when the name was given, RFC 3339 */
   readonly added: string;
+  /** uid of whose name it is; absent: the engine's own user's */
+  readonly owner?: number;
+}
+
+/** Whether a user sees another's names: root sees everybody's. */
+export function isTheirs(uid: number, owner: number | undefined): boolean {
+  return uid === 0 || isOwn(uid, owner);
+}
+
+/** Whether a name is a user's own. */
+export function isOwn(uid: number, owner: number | undefined): boolean {
+  return uid === (owner ?? process.getuid?.() ?? 0);
 }
 
 const INDEX_FILE = "images.json";
@@ -38,7 +51,7 @@ export class ImageIndex {
     this.#store = store;
   }
 
-  /** All images, by name. @throws STORE_CORRUPT */
+  /** All images of all users, by name. @throws STORE_CORRUPT */
   async list(): Promise<readonly NamedImage[]> {
     const path = this.#store.path(INDEX_FILE);
     const bytes = await readIfThere(path);
@@ -51,11 +64,13 @@ export class ImageIndex {
   }
 
   /**
-   * Gives a name to an image, or lists it without one. Whoever had the name loses it, and stays. To be called with
-   * the store's lock held.
+   * Gives a name to an image, or lists it without one. Which image of the owner's had the name loses it, and stays. To
+   * be called with the store's lock held.
    */
   async set(image: NamedImage): Promise<void> {
-    const images = await this.list();
+    const all = await this.list();
+    const images = all.filter(({ owner }) => owner === image.owner);
+    const ofOthers = all.filter(({ owner }) => owner !== image.owner);
     const isOfImage = ({ imageId }: NamedImage) => imageId === image.imageId;
     if (image.name === "" && images.some(isOfImage)) return;
     const others = images.filter(
@@ -67,7 +82,7 @@ export class ImageIndex {
       loser !== undefined &&
       !isOfImage(loser) &&
       !others.some(({ imageId }) => imageId === loser.imageId);
-    await this.#write([...others, image, ...(isLost ? [withoutName(loser)] : [])]);
+    await this.#write([...ofOthers, ...others, image, ...(isLost ? [withoutName(loser)] : [])]);
   }
 
   /** Takes entries away. To be called with the store's lock held. @returns those that were there */
@@ -104,6 +119,7 @@ function parseIndexFile(bytes: Buffer, where: string): readonly NamedImage[] {
       imageId: parseDigest(requiredString(object, "imageId", where), where),
       diffIds: diffIds.map((diffId) => parseDigest(String(diffId), where)),
       added: requiredString(object, "added", where),
+      ...(object.owner === undefined ? {} : { owner: requiredSize(object, "owner", where) }),
     };
   });
 }

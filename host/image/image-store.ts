@@ -1,12 +1,15 @@
 /**
  * The image store: names, manifests, configs and layers in one folder that several processes share.
  *
- *   images.json     names and what they stand for
+ *   images.json     names, whose they are, and what they stand for
  *   blobs/sha256/   manifests and configs
  *   layers/sha256/  a folder a layer: data, entries, skeleton, meta.json
  *   leases/         what containers use, a file each
  *   tmp/            a locked folder for each process at work
  *   lock            the store's lock
+ *
+ * Names belong to users; what they stand for is kept once for all, and whoever has no image with a layer shows that
+ * they have its content before it is theirs (`mayShare`).
  */
 import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,7 +17,7 @@ import { BlobStore } from "./blob-store.ts";
 import { type ImageConfig, parseConfig } from "./config.ts";
 import { type Digest, excerpt, hexOf, parseDigest } from "./digest.ts";
 import { imageError } from "./errors.ts";
-import { ImageIndex, type NamedImage } from "./image-index.ts";
+import { ImageIndex, isOwn, isTheirs, type NamedImage } from "./image-index.ts";
 import { optionalStrings, parseJsonObject } from "./json.ts";
 import { LayerStore, type StoredLayer } from "./layer-store.ts";
 import { formatReference, type NamedReference, parseNamed } from "./reference.ts";
@@ -45,9 +48,11 @@ export interface HeldImage extends StoredImage, AsyncDisposable {}
 
 /** What a prune took away. */
 export interface PruneResult {
-  readonly layers: readonly Digest[];
-  /** data of the layers, in `bytes` */
-  readonly bytes: number;
+  readonly layers: readonly {
+    readonly diffId: Digest;
+    /** its data, in `bytes` */
+    readonly bytes: number;
+  }[];
 }
 
 const LEASE_VERSION = 1;
@@ -61,22 +66,48 @@ export class ImageStore {
   readonly layers: LayerStore;
   readonly blobs: BlobStore;
   readonly #index: ImageIndex;
+  readonly #uid: number;
 
-  private constructor(folder: StoreFolder) {
+  private constructor(folder: StoreFolder, uid: number) {
     this.folder = folder;
     this.layers = new LayerStore(folder);
     this.blobs = new BlobStore(folder);
     this.#index = new ImageIndex(folder);
+    this.#uid = uid;
   }
 
-  /** Opens the store in a folder, and makes it when it is not there. */
+  /**
+   * Opens the store in a folder, and makes it when it is not there.
+   * @throws STORE_UNUSABLE for a folder that is another user's
+   */
   static async open(root: string): Promise<ImageStore> {
-    return new ImageStore(await StoreFolder.open(root));
+    return new ImageStore(await StoreFolder.open(root), process.getuid?.() ?? 0);
   }
 
-  /** All images that have a name, by name. @throws STORE_CORRUPT */
-  list(): Promise<readonly NamedImage[]> {
-    return this.#index.list();
+  /** The same store for another user: what names there are, and whose those are that it gives. */
+  for(uid: number): ImageStore {
+    return uid === this.#uid ? this : new ImageStore(this.folder, uid);
+  }
+
+  /** Whether its user is another than the engine's own, and not root. */
+  get isForeign(): boolean {
+    return this.#uid !== 0 && !isOwn(this.#uid, undefined);
+  }
+
+  /** The images that the user may see, their own first, by name. @throws STORE_CORRUPT */
+  async list(): Promise<readonly NamedImage[]> {
+    const seen = (await this.#index.list()).filter(({ owner }) => isTheirs(this.#uid, owner));
+    const isOthers = ({ owner }: NamedImage) => !isOwn(this.#uid, owner);
+    return [...seen.filter((image) => !isOthers(image)), ...seen.filter(isOthers)];
+  }
+
+  /**
+   * Whether a layer of the store may be the user's without being read again: its digest alone, which anybody may know,
+   * does not give them its content.
+   */
+  async mayShare(diffId: Digest): Promise<boolean> {
+    if (!this.isForeign) return true;
+    return (await this.list()).some(({ diffIds }) => diffIds.includes(diffId));
   }
 
   /**
@@ -141,20 +172,21 @@ export class ImageStore {
       imageId,
       diffIds: config.diffIds,
       added: new Date().toISOString(),
+      ...(isOwn(this.#uid, undefined) ? {} : { owner: this.#uid }),
     });
   }
 
   /** Takes a name away; what only it used goes with the next prune. @returns whether it was there */
   async untag(reference: NamedReference): Promise<boolean> {
     const wanted = formatReference(reference);
-    const gone = await this.remove(({ name }) => name === wanted);
+    const gone = await this.remove(({ name, owner }) => name === wanted && isOwn(this.#uid, owner));
     return gone.length > 0;
   }
 
-  /** Takes entries of the list away; what only they used goes with the next prune. @returns those that were there */
+  /** Takes entries of `list` away; what only they used goes with the next prune. @returns those that were there */
   async remove(isToGo: (image: NamedImage) => boolean): Promise<readonly NamedImage[]> {
     using _ = await this.folder.lock();
-    return this.#index.remove(isToGo);
+    return this.#index.remove((image) => isTheirs(this.#uid, image.owner) && isToGo(image));
   }
 
   /** Who keeps an image beside its names: ids of containers, and how many are at work with it just now. */
@@ -193,6 +225,12 @@ export class ImageStore {
     await replaceFile(this.#leasePath(id), leaseText(parts));
   }
 
+  /** Keeps for another what is kept for one; nothing happens when that is nothing. */
+  async shareLease(from: string, to: string): Promise<void> {
+    using _ = await this.folder.lock();
+    await replaceFile(this.#leasePath(to), leaseText(await readLease(this.#leasePath(from))));
+  }
+
   /** Ends a lease. */
   async release(id: string): Promise<void> {
     await rm(this.#leasePath(id), { force: true });
@@ -217,10 +255,7 @@ export class ImageStore {
         if (layer !== undefined) removed.push(layer);
       }
     }
-    return {
-      layers: removed.map((layer) => layer.diffId),
-      bytes: removed.reduce((sum, layer) => sum + layer.dataLength, 0),
-    };
+    return { layers: removed.map(({ diffId, dataLength: bytes }) => ({ diffId, bytes })) };
   }
 
   /** Does something while nobody is at work with an image, keeps one, or can begin to; else nothing. */
@@ -232,7 +267,7 @@ export class ImageStore {
 
   async #used(): Promise<ReadonlySet<string>> {
     const used = new Set<string>();
-    for (const image of await this.list())
+    for (const image of await this.#index.list())
       for (const digest of [image.manifestDigest, image.imageId, ...image.diffIds])
         used.add(digest);
     const leases = (await this.#leaseNames()).map((name) => this.folder.path("leases", name));

@@ -1,4 +1,5 @@
 /** Brings an image from its source into the store: what is missing is read, layers in parallel. */
+import { DvmError } from "../errors.ts";
 import { parseConfig } from "./config.ts";
 import { type Digest, digestOf } from "./digest.ts";
 import { imageError, storeFailure } from "./errors.ts";
@@ -42,6 +43,8 @@ export interface LoadOptions {
   readonly platform?: Platform;
   /** name to list the image by, or `none` to list it without; absent: it is not listed, and goes with the next prune */
   readonly tag?: NamedReference | "none";
+  /** layers of the store that are the user's without their being in an image of theirs */
+  readonly known?: readonly Digest[];
   readonly limits?: LayerLimits;
   readonly onEvent?: (event: LoadEvent) => void;
   readonly signal?: AbortSignal;
@@ -129,14 +132,15 @@ async function loadLayer(
 ): Promise<StoredLayer> {
   const { store, session, source, signal, pool, onEvent } = context;
   const present = await store.layers.get(diffId);
-  if (present !== undefined) {
+  const isTheirs = context.known?.includes(diffId) || (await store.mayShare(diffId));
+  if (present !== undefined && isTheirs) {
     onEvent?.({ kind: "layer-present", diffId });
     return present;
   }
   const layer = await store.layers.add(diffId, session, async (folder) => {
     if (signal.aborted) throw imageError("LOAD_CANCELLED", "cancelled", { cause: signal.reason });
     let done = 0;
-    return pool.run({
+    const reading = pool.run({
       input: await source.openLayer(blob, signal),
       expected: { diffId, digest: blob.digest, size: blob.size },
       folder,
@@ -147,9 +151,21 @@ async function loadLayer(
         onEvent?.({ kind: "layer-progress", diffId, done, total: blob.size });
       },
     });
+    return reading.catch((error: unknown) => {
+      throw namingLayer(error, blob.digest ?? diffId);
+    });
   });
   onEvent?.({ kind: "layer-done", diffId, unpacked: layer.unpacked });
   return layer;
+}
+
+/** What is wrong with a layer says with which, as its manifest calls it. */
+function namingLayer(error: unknown, digest: Digest): unknown {
+  if (!(error instanceof DvmError) || error.message.includes(digest)) return error;
+  const { code } = error;
+  if (code !== "LAYER_CORRUPT" && code !== "LAYER_ENTRY_REFUSED" && code !== "LAYER_LIMIT_EXCEEDED")
+    return error;
+  return imageError(code, `layer ${digest}: ${error.message}`, { cause: error });
 }
 
 /** A manifest for an image that came without: its layers are their tar streams. */

@@ -4,6 +4,7 @@ import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/p
 import { join } from "node:path";
 import type { FileDescriptor } from "../sys/file-descriptor.ts";
 import { lockFile, tryLockFile } from "../sys/file-lock.ts";
+import { imageError } from "./errors.ts";
 
 /** Folder of a store; several processes may work in it at once. */
 export class StoreFolder {
@@ -13,12 +14,20 @@ export class StoreFolder {
     this.root = root;
   }
 
-  /** Opens a store, makes it when it is not there, and clears away what dead processes left. */
+  /**
+   * Opens a store, makes it when it is not there, and clears away what dead processes left.
+   * @throws STORE_UNUSABLE where the user may not write
+   */
   static async open(root: string): Promise<StoreFolder> {
     const store = new StoreFolder(root);
-    for (const name of ["tmp", "leases", "blobs/sha256", "layers/sha256"])
-      await mkdir(store.path(name), { recursive: true, mode: 0o700 });
-    await writeFile(store.path("lock"), "", { flag: "a", mode: 0o600 });
+    try {
+      for (const name of ["tmp", "leases", "blobs/sha256", "layers/sha256"])
+        await mkdir(store.path(name), { recursive: true, mode: 0o700 });
+      await writeFile(store.path("lock"), "", { flag: "a", mode: 0o600 });
+    } catch (cause) {
+      if (!isForbidden(cause)) throw cause;
+      throw imageError("STORE_UNUSABLE", `cannot write to the image store ${root}`, { cause });
+    }
     using _ = await store.lock();
     await store.#removeDeadSessions();
     return store;
@@ -121,6 +130,11 @@ export async function readIfThere(path: string): Promise<Buffer | undefined> {
     if (isMissing(error)) return undefined;
     throw error;
   }
+}
+
+function isForbidden(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return ["EACCES", "EPERM", "EROFS"].includes(String(code));
 }
 
 /** Whether an error says that a file is not there. */

@@ -48,6 +48,36 @@ export async function reservePorts(requests: readonly PortRequest[]): Promise<Re
   return { ports, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
+/**
+ * The requests as a container without IPv6 can have them: what is asked for on all addresses of IPv6 is IPv4's.
+ *
+ * @throws DvmError `NETWORK_INVALID` for a single address of IPv6
+ */
+export function withoutIpv6(requests: readonly PortRequest[]): PortRequest[] {
+  return requests.map((request) => {
+    const { hostIp = "", ...rest } = request;
+    if (!hostIp.includes(":")) return request;
+    if (hostIp === "::") return rest;
+    throw networkError(
+      "NETWORK_INVALID",
+      `port [${hostIp}]:${request.hostPorts?.[0] ?? ""}: the container has no IPv6 address`,
+      { hint: "publish the port of a container in a network that was made with --ipv6" },
+    );
+  });
+}
+
+/** The same ports again on every IPv6 address, of those that are asked for on every address. */
+export function onIpv6(
+  requests: readonly PortRequest[],
+  ports: readonly PublishedPort[],
+): PortRequest[] {
+  return ports.flatMap(({ hostPort, containerPort, protocol }, index) =>
+    requests[index]?.hostIp === undefined
+      ? [{ hostIp: "::", hostPorts: [hostPort, hostPort], containerPort, protocol } as const]
+      : [],
+  );
+}
+
 type PortSocket = Server | DatagramSocket;
 
 async function reserve(
@@ -99,12 +129,13 @@ function listen(
     // nobody is ever answered here: what comes for the port goes to the container
     const socket = createServer((connection) => connection.destroy());
     socket.once("error", reject);
-    socket.listen({ host, port, exclusive: true }, () => {
+    socket.listen({ host, port, exclusive: true, ipv6Only: host.includes(":") }, () => {
       const address = socket.address();
       resolve({ port: typeof address === "object" ? (address?.port ?? port) : port, socket });
     });
   } else {
-    const socket = createSocket({ type: host.includes(":") ? "udp6" : "udp4" });
+    const isIpv6 = host.includes(":");
+    const socket = createSocket({ type: isIpv6 ? "udp6" : "udp4", ipv6Only: isIpv6 });
     socket.once("error", reject);
     socket.bind({ address: host, port, exclusive: true }, () =>
       resolve({ port: socket.address().port, socket }),

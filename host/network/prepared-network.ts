@@ -31,6 +31,28 @@ export interface PublishedPort {
   readonly protocol: "tcp" | "udp";
 }
 
+/** A socket of the guest's. */
+export interface GuestListener {
+  readonly protocol: "tcp" | "udp";
+  readonly port: number;
+  /** whether it waits for somebody; else connections are what is left of it */
+  readonly waits: boolean;
+}
+
+/** Makes ports of the guest the host's for as long as the guest has them. */
+export interface PortFollower {
+  /** TCP ports that stay as long as they have connections */
+  readonly held: readonly number[];
+  readonly ports: readonly PublishedPort[];
+  /** @returns whether something is different now, and what the host has refused for the first time */
+  follow(listeners: readonly GuestListener[]): Promise<{
+    readonly isChanged: boolean;
+    readonly refusals: readonly string[];
+  }>;
+  /** Lets go of the machine, which keeps its ports for the next daemon. */
+  release(): void;
+}
+
 /** A container's network, ready for its machine; disposing of it takes it down again. */
 export interface PreparedNetwork extends AsyncDisposable {
   readonly devices: readonly NetworkCard[];
@@ -40,4 +62,10 @@ export interface PreparedNetwork extends AsyncDisposable {
   readonly ports: readonly PublishedPort[];
   /** the host's address in the network, where it is one network */
   readonly gateway?: string;
+  /** the same of IPv6 */
+  readonly gateway6?: string;
+  /** of a network where the ports are those that the guest has */
+  readonly follower?: PortFollower;
+  /** lines of /etc/hosts that belong to it */
+  readonly hosts?: readonly string[];
 }

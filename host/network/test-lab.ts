@@ -14,6 +14,13 @@ const DVM = join(import.meta.dirname, "..", "..", "bin", "dvm");
 /** Addresses for documentation (RFC 5737). */
 export const HOST = "198.51.100.1";
 export const OUTSIDE = "198.51.100.2";
+/** The same of IPv6 (RFC 3849). */
+export const HOST6 = "2001:db8:100::1";
+export const OUTSIDE6 = "2001:db8:100::2";
+/** Further addresses of the second host: public, private, and a cloud's metadata service. */
+export const ELSEWHERE = "203.0.113.9";
+export const PRIVATE = "10.99.0.1";
+export const METADATA = "169.254.169.254";
 
 export interface CallResult {
   readonly code: number | null;
@@ -41,9 +48,15 @@ export class Lab implements AsyncDisposable {
     ip(`-n ${host} link add e0 type veth peer name e1 netns ${outside}`);
     ip(`-n ${host} addr add ${HOST}/24 dev e0`);
     ip(`-n ${outside} addr add ${OUTSIDE}/24 dev e1`);
+    for (const address of [ELSEWHERE, PRIVATE, METADATA]) {
+      ip(`-n ${outside} addr add ${address}/32 dev e1`);
+    }
+    ip(`-n ${host} addr add ${HOST6}/64 dev e0 nodad`);
+    ip(`-n ${outside} addr add ${OUTSIDE6}/64 dev e1 nodad`);
     for (const link of ["lo", "e0"]) ip(`-n ${host} link set ${link} up`);
     for (const link of ["lo", "e1"]) ip(`-n ${outside} link set ${link} up`);
     ip(`-n ${host} route add default via ${OUTSIDE}`);
+    ip(`-n ${host} route add default via ${OUTSIDE6}`);
     this.#server(outside, WEB_SERVER);
     this.#server(outside, NAME_SERVER);
     writeFileSync(join(this.folder, "resolv.conf"), `nameserver ${OUTSIDE}\n`);
@@ -101,12 +114,17 @@ export class Lab implements AsyncDisposable {
     return execFileSync("ip", ["netns", "exec", this.host, ...words]).toString();
   }
 
+  inOutsideSync(words: readonly string[]): string {
+    return execFileSync("ip", ["netns", "exec", this.outside, ...words]).toString();
+  }
+
   /** What networks have left on the first host. */
   leftovers(): string[] {
     const links = this.inHostSync(["ls", "/sys/class/net"]).split("\n");
     const rules = this.inHostSync(["nft", "list", "tables"]).split("\n");
     return [
-      ...links.filter((name) => /^dv/.test(name)),
+      // those of machines that wait for a container are no container's
+      ...links.filter((name) => /^dv(?!mp)/.test(name)),
       ...rules.filter((name) => /dvm/.test(name)),
     ];
   }
@@ -159,17 +177,23 @@ export class Lab implements AsyncDisposable {
 }
 
 const WEB_SERVER = `
-  require("node:http").createServer((q, a) => a.end(q.socket.remoteAddress + "\\n")).listen(80, "0.0.0.0");
+  require("node:http").createServer((q, a) => a.end(q.socket.remoteAddress.replace("::ffff:", "") + "\\n")).listen(80, "::");
 `;
-/** Every name has the address of the outside. */
+/** Every name has the outside's addresses, but for those that begin with the kind of another one. */
 const NAME_SERVER = `
   const socket = require("node:dgram").createSocket("udp4");
   socket.on("message", (q, from) => {
     const end = q.indexOf(0, 12) + 5;
-    const isA = q.readUInt16BE(end - 4) === 1;
-    const head = Buffer.concat([q.subarray(0, 2), Buffer.from([0x81, 0x80, 0, 1, 0, isA ? 1 : 0, 0, 0, 0, 0])]);
-    const record = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 198, 51, 100, 2]);
-    socket.send(Buffer.concat([head, q.subarray(12, end), isA ? record : Buffer.alloc(0)]), from.port, from.address);
+    const type = q.readUInt16BE(end - 4);
+    const kind = q.subarray(13, 13 + q[12]).toString();
+    const others = { brief: [203, 0, 113, 9], private: [10, 99, 0, 1], metadata: [169, 254, 169, 254] };
+    const address = type === 28
+      ? Buffer.from("20010db8010000000000000000000002", "hex")
+      : Buffer.from(others[kind] ?? [198, 51, 100, 2]);
+    const has = type === 1 || (type === 28 && others[kind] === undefined);
+    const head = Buffer.concat([q.subarray(0, 2), Buffer.from([0x81, 0x80, 0, 1, 0, has ? 1 : 0, 0, 0, 0, 0])]);
+    const fixed = Buffer.from([0xc0, 12, 0, type, 0, 1, 0, 0, 0, kind === "brief" ? 1 : 60, 0, address.length]);
+    socket.send(Buffer.concat([head, q.subarray(12, end), ...(has ? [fixed, address] : [])]), from.port, from.address);
   });
   socket.bind(53, "${OUTSIDE}");
 `;

@@ -51,6 +51,8 @@ export async function makeWritableDisk(disk: {
    * sees twice.
    */
   readonly templates?: string;
+  /** whether the bitmaps of all groups are written, whatever the size: `Ext4Volume` needs them */
+  readonly plainGroups?: boolean;
 }): Promise<void> {
   if (!Number.isSafeInteger(disk.bytes) || disk.bytes < MIN_DISK || disk.bytes > MAX_DISK) {
     throw rootfsError(
@@ -92,23 +94,33 @@ interface Formatting {
   readonly bytes: number;
   readonly journal?: boolean;
   readonly templates?: string;
+  readonly plainGroups?: boolean;
 }
 
-async function formatOrCopy({ path, bytes, journal = true, templates }: Formatting): Promise<void> {
-  const made = [features(bytes, journal), JOURNAL_MIB, bytes];
+async function formatOrCopy(disk: Formatting): Promise<void> {
+  const { path, bytes, journal = true, templates, plainGroups = false } = disk;
+  const chosen = features(bytes, { journal, plainGroups });
+  const made = [chosen, JOURNAL_MIB, bytes];
   const template = templates && templatePath(templates, made);
   if (template && (await applyTemplate(template, path))) return;
-  await format(path, bytes, journal);
+  await format(path, bytes, { features: chosen, journal });
   // the disk is as good without: the next one is formatted again
   if (template) await saveTemplate(template, path).catch(() => {});
 }
 
-function features(bytes: number, journal: boolean): string {
-  const bitmaps = bytes >= UNWRITTEN_BITMAPS_FROM ? ",uninit_bg" : "";
+function features(
+  bytes: number,
+  { journal, plainGroups }: { readonly journal: boolean; readonly plainGroups: boolean },
+): string {
+  const bitmaps = bytes >= UNWRITTEN_BITMAPS_FROM && !plainGroups ? ",uninit_bg" : "";
   return `${FEATURES}${bitmaps}${journal ? ",has_journal" : ""}`;
 }
 
-async function format(path: string, bytes: number, journal: boolean): Promise<void> {
+async function format(
+  path: string,
+  bytes: number,
+  { features, journal }: { readonly features: string; readonly journal: boolean },
+): Promise<void> {
   const journalSize = journal && bytes >= JOURNAL_FROM ? ["-J", `size=${JOURNAL_MIB}`] : [];
   const mkfs = (zeroing: string) =>
     run(
@@ -123,7 +135,7 @@ async function format(path: string, bytes: number, journal: boolean): Promise<vo
         "-m",
         "0",
         "-O",
-        features(bytes, journal),
+        features,
         ...journalSize,
         "-E",
         `root_owner=0:0,${zeroing}`,

@@ -27,12 +27,12 @@ export class FileDescriptor implements Disposable {
   }
 
   /**
-   * Opens a path, close-on-exec.
+   * Opens a path, close-on-exec; a file that it makes is the user's alone.
    *
    * @throws {SystemError} naming the path
    */
   static open(path: string, flags: number = constants.O_RDONLY): FileDescriptor {
-    return new FileDescriptor(checked("open", path, open(path, flags | O_CLOEXEC, 0)));
+    return new FileDescriptor(checked("open", path, open(path, flags | O_CLOEXEC, 0o600)));
   }
 
   [Symbol.dispose](): void {

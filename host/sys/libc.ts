@@ -13,3 +13,8 @@ export function foreign<Signature extends (...args: never[]) => unknown>(
 ): Signature {
   return library.func(prototype) as unknown as Signature;
 }
+
+/** Where a function or variable of the C library is in this process. */
+export function addressOf(name: string): bigint {
+  return koffi.address(library.symbol(name, "int"));
+}

@@ -26,7 +26,7 @@ function run(filter: Buffer, call: { arch: number; number: number; arguments?: n
 }
 
 const filter = encodeFilter([
-  { number: 16, argument: { index: 1, value: 0xae80 } },
+  { number: 16, argument: { index: 1, values: [0xae80] } },
   { number: 0 },
   { number: 257, errno: 13 },
 ]);

@@ -35,8 +35,8 @@ export interface AllowedCall {
   readonly number: number;
   /** errno that the call fails with, without being made */
   readonly errno?: number;
-  /** the only value, of 32 bits, that an argument may have; any when left out */
-  readonly argument?: { readonly index: number; readonly value: number };
+  /** the only values, of 32 bits, that an argument may have; any when left out */
+  readonly argument?: { readonly index: number; readonly values: readonly number[] };
 }
 
 /**
@@ -93,8 +93,11 @@ function encodeCall({ number, argument, errno }: AllowedCall): Instruction[] {
   if (argument === undefined) return [[BPF_JMP_JEQ_K, 0, conclude.length, number], ...conclude];
   const body = [
     ...load(SECCOMP_DATA.fields.args.offset + 8 * argument.index),
-    ...unlessEqual(argument.value, RETURN_KILL),
-    ...conclude,
+    ...argument.values.flatMap((value): Instruction[] => [
+      [BPF_JMP_JEQ_K, 0, conclude.length, value],
+      ...conclude,
+    ]),
+    ...RETURN_KILL,
   ];
   return [[BPF_JMP_JEQ_K, 0, body.length, number], ...body];
 }

@@ -49,6 +49,7 @@ export const SYS = {
   exit_group: 231,
   epoll_wait: 232,
   epoll_ctl: 233,
+  tgkill: 234,
   openat: 257,
   mkdirat: 258,
   mknodat: 259,

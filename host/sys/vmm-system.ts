@@ -64,6 +64,10 @@ const raw = {
     "int accept4(int fd, uintptr_t address, uintptr_t length, int flags)",
   ),
   close: foreign<Call<[number]>>("int close(int fd)"),
+  // The result is the first argument.
+  memcpy: foreign<Call<[number, number, number]>>(
+    "uintptr_t memcpy(uintptr_t target, uintptr_t source, size_t length)",
+  ),
   lseek: foreign<Call<[number, number, number]>>(
     "int64_t lseek(int fd, int64_t offset, int whence)",
   ),
@@ -84,13 +88,20 @@ type Address = number & { readonly brand: "host address" };
 
 const result = (value: number): number => (value < 0 ? -koffi.errno() : value);
 
-/** Maps memory that stays mapped: the view has no end of life that JavaScript could overlook. */
+/** Maps memory that stays mapped: a view of it has no end of life that JavaScript could overlook. */
 function map(length: number, source?: { readonly fd: number; readonly shared: boolean }) {
   const kind = source?.shared ? MAP_SHARED : MAP_PRIVATE;
   const flags = kind | MAP_NORESERVE | (source === undefined ? MAP_ANONYMOUS : 0);
   const mapped = raw.mmap(0, length, PROT_READ_WRITE, flags, source?.fd ?? -1, 0);
   const address = checked("mmap", `of ${length} bytes`, mapped);
-  return { address: address as Address, bytes: koffi.view(BigInt(address), length) };
+  let bytes: ArrayBuffer | undefined;
+  return {
+    address: address as Address,
+    get bytes(): ArrayBuffer {
+      bytes ??= koffi.view(BigInt(address), length);
+      return bytes;
+    },
+  };
 }
 
 function memfd(name: string, length: number): number {
@@ -116,8 +127,8 @@ export const vmmSystem = {
   syscall: (number: number, ...[a = 0, b = 0, c = 0, d = 0, e = 0]: readonly (number | bigint)[]) =>
     result(raw.syscall(number, a, b, c, d, e)),
   map,
-  /** The view of a mapping that another thread made. */
-  view: (address: Address, length: number): ArrayBuffer => koffi.view(BigInt(address), length),
+  view: (address: Address, length: number): Uint8Array<ArrayBuffer> =>
+    new Uint8Array(koffi.view(BigInt(address), length)),
   memfd,
   eventfd: () => result(raw.eventfd(0, EFD_CLOEXEC_NONBLOCK)),
   read: (fd: number, address: Address, length: number) => result(raw.read(fd, address, length)),
@@ -136,6 +147,9 @@ export const vmmSystem = {
   fdatasync: (fd: number) => result(raw.fdatasync(fd)),
   madvise: (address: Address, length: number, advice: number) =>
     result(raw.madvise(address, length, advice)),
+  copy: (target: Address, source: Address, length: number): void => {
+    raw.memcpy(target, source, length);
+  },
   getrandom: (address: Address, length: number) => result(raw.getrandom(address, length, 0)),
   accept: (fd: number) => result(raw.accept4(fd, 0, 0, SOCK_CLOEXEC_NONBLOCK)),
   close: (fd: number) => result(raw.close(fd)),

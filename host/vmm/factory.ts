@@ -64,7 +64,7 @@ async function load(
 ): Promise<Hypervisor> {
   if (vmm === "kvm") {
     const { KvmHypervisor } = await import("./process/kvm-hypervisor.ts");
-    return new KvmHypervisor();
+    return new KvmHypervisor({ templates });
   }
   const { QemuHypervisor } = await import("./qemu/qemu-hypervisor.ts");
   return new QemuHypervisor({

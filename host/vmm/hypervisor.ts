@@ -31,7 +31,15 @@ export interface DiskConfig {
   /** what stands behind the disk */
   readonly source:
     | { readonly kind: "extents"; readonly extents: readonly Extent[] }
-    | { readonly kind: "file"; readonly path: string; readonly format: "raw" | "qcow2" };
+    | {
+        readonly kind: "file";
+        readonly path: string;
+        readonly format: "raw" | "qcow2";
+        /** raw disk below a qcow2, which leaves it as it is; what the qcow2 itself says of it does not count */
+        readonly backing?: string;
+        /** whether the path is that of a block device */
+        readonly isDevice?: boolean;
+      };
   readonly limits?: DiskLimits;
 }
 
@@ -94,6 +102,8 @@ export type MachineExit =
   | { readonly reason: "reboot" }
   | { readonly reason: "panic"; readonly message: string }
   | { readonly reason: "triple-fault" }
+  /** the guest had not told its watchdog for too long that it lives */
+  | { readonly reason: "watchdog" }
   | { readonly reason: "killed"; readonly signal: string }
   | { readonly reason: "vmm-error"; readonly message: string };
 
@@ -112,6 +122,11 @@ export interface StartOptions {
   readonly signal?: AbortSignal;
   /** called when a stage is over, with its length in `milliseconds` */
   readonly onStage?: (stage: MachineStage, milliseconds: number) => void;
+  /**
+   * has the machine go on where another one was saved, which had the same configuration but for what stands behind disks
+   * and cards; rejects with VMM_UNSUPPORTED when this backend, or this version of it, cannot read the file
+   */
+  readonly restoreFrom?: SavedMachine;
   /** called when it is known whether the machine is a clone; not at all for one that can be none */
   readonly onTemplate?: (use: TemplateUse) => void;
 }
@@ -136,14 +151,72 @@ export interface Machine extends AsyncDisposable {
   consoleTail(lines: number): string;
   pause(): Promise<void>;
   resume(): Promise<void>;
+  /**
+   * Adds disks, which the guest finds by their serials a moment later. Absent: machines of this backend keep the disks
+   * that they have started with. Rejects with VMM_UNSUPPORTED when this machine has no place for further ones; none is
+   * there then.
+   */
+  plugDisks?(disks: readonly DiskConfig[]): Promise<void>;
+  /**
+   * Replaces what its disks may use, all together; undefined for no limits. Absent: machines of this backend keep the
+   * limits that they have started with.
+   */
+  setDiskLimits?(limits: DiskLimits | undefined): Promise<void>;
+  /** Takes disks that were plugged away again, which the guest has given up; resolves when their files are free. */
+  unplugDisks?(serials: readonly string[]): Promise<void>;
+  /**
+   * Writes a paused machine, memory and all, to a new file; what stands behind its disks is the caller's to copy. The
+   * machine stays paused. Absent: machines of this backend cannot be saved.
+   *
+   * @param disks the machine's
+   * @returns what a start needs to know of the file, as text
+   */
+  saveTo?(path: string, disks: readonly DiskConfig[]): Promise<string>;
   /** ends the VM at once */
   kill(): Promise<void>;
+}
+
+/** A machine that `Machine.saveTo` has written. */
+export interface SavedMachine {
+  readonly path: string;
+  /** what `Machine.saveTo` has returned */
+  readonly format: string;
 }
 
 export interface SaveTemplateOptions {
   readonly signal?: AbortSignal;
   /** whether everything else on the host goes first */
   readonly background?: boolean;
+  /** what the machine has done before, so that its clones do it faster; absent: nothing */
+  readonly warmUp?: WarmUp;
+}
+
+/** Work that a machine does once before it is anybody's. */
+export interface WarmUp {
+  /** what stands behind the machine's first disks meanwhile, in the order of its configuration */
+  readonly disks: readonly DiskConfig[];
+  /** does it; no disk is in use when it settles, and the agent waits for requests */
+  readonly run: (machine: Machine) => Promise<void>;
+}
+
+export interface PrepareOptions {
+  readonly signal?: AbortSignal;
+  /** called as soon as there is a process, which outlives us from then on */
+  readonly onProcess?: (pid: number) => void;
+  readonly warmUp?: WarmUp;
+}
+
+/**
+ * A clone that is paused and nobody's yet: it has no disks, and the taps of its configuration. It outlives this process
+ * as a detached machine does; disposing of it kills it, unless it has become a container's.
+ */
+export interface SpareMachine extends AsyncDisposable {
+  /** process id of the VMM */
+  readonly pid: number;
+  /** settles when it has ended, never rejects */
+  readonly exit: Promise<MachineExit>;
+  /** Gives it the disks of a machine of its shape, moves its sockets, and lets it run. */
+  become(config: MachineConfig): Promise<Machine>;
 }
 
 export interface Hypervisor {
@@ -159,8 +232,23 @@ export interface Hypervisor {
    */
   saveTemplate?(config: MachineConfig, options?: SaveTemplateOptions): Promise<boolean>;
   /**
+   * Makes a clone of the template of this shape ready ahead of time, in the configuration's run directory. Absent: this
+   * backend cannot.
+   *
+   * @returns nothing where there is no template, or the shape's machines cannot be prepared
+   */
+  prepare?(config: MachineConfig, options?: PrepareOptions): Promise<SpareMachine | undefined>;
+  /** What a spare machine for this configuration is made from: only one that was prepared under the same key fits it. */
+  shapeKey?(config: MachineConfig): Promise<string | undefined>;
+  /**
    * Takes over a VM that another process started detached in this run directory. Absent: this backend's VMs do not
    * outlive the process that started them. Rejects with VMM_GONE when there is none.
    */
-  adopt?(vm: { readonly id: string; readonly runDirectory: string }): Promise<Machine>;
+  adopt?(vm: AdoptedMachine): Promise<Machine>;
+}
+
+/** A machine of another process. */
+export interface AdoptedMachine extends Pick<MachineConfig, "id" | "runDirectory"> {
+  /** those that it was started with: it was maybe being saved when that process ended, and is without them */
+  readonly disks?: readonly DiskConfig[];
 }

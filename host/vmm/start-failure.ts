@@ -73,6 +73,7 @@ function endOf(exit: MachineExit): string {
     case "reboot":
     case "poweroff":
     case "triple-fault":
+    case "watchdog":
       return `the guest ended (${exit.reason})`;
   }
 }
@@ -90,6 +91,7 @@ function endHint(exit: MachineExit, accelerator: Accelerator): { hint?: string }
     case "reboot":
     case "poweroff":
     case "triple-fault":
+    case "watchdog":
       return { hint: "memory may be too small for kernel and initramfs: try `-m 256m`" };
   }
 }

@@ -6,17 +6,19 @@ import { type Fd, isSyscallError, type Stat, type Syscalls } from "../../syscall
 import { writeAll } from "../file-access.ts";
 import type { PlannedMount } from "../mount-inside.ts";
 import { encodeText } from "../text.ts";
+import { walkChanges } from "./changes.ts";
 import { FileTaskError } from "./file-task-error.ts";
 import { readTree } from "./read-tree.ts";
-import { walkUpper } from "./upper-walk.ts";
 import { joined, listNames, TreeWriter } from "./write-tree.ts";
 
 /** Where a container's files are, as the agent sees them. */
 export interface FilePlaces {
   /** the whole */
   readonly root: string;
-  /** the writable layer, and what is below it */
+  /** the writable layer, and whether it is the whole */
   readonly upper: string;
+  readonly isWhole: boolean;
+  /** what is below it; empty for tasks that do not ask what has changed */
   readonly image: string;
   /** volumes and folders of the host that are not mounted in the root, for the container does not run; absent: none */
   readonly mounts?: readonly PlannedMount[];
@@ -66,7 +68,7 @@ function perform(sys: Syscalls, task: FileTask, places: FilePlaces): void {
       readTree(sys, STDIN, task);
       return;
     case "changes":
-      for (const { kind, path } of walkUpper(sys, places)) send(sys, `${kind} ${path}\0`);
+      for (const { kind, path } of walkChanges(sys, places)) send(sys, `${kind} ${path}\0`);
       return;
     case "layer":
       sendLayer(sys, places);
@@ -107,7 +109,7 @@ function sendRoot(sys: Syscalls): void {
 /** The writable layer as a layer of an image (OCI image-spec v1.1, layer.md, Whiteouts). */
 function sendLayer(sys: Syscalls, places: FilePlaces): void {
   const writer = new TreeWriter(sys, STDOUT);
-  for (const entry of walkUpper(sys, places)) {
+  for (const entry of walkChanges(sys, places)) {
     const name = entry.path.slice(1);
     const folder = name.slice(0, name.lastIndexOf("/") + 1);
     if (entry.kind === "deleted") {

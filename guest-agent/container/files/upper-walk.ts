@@ -16,7 +16,7 @@ export type UpperEntry =
     };
 
 /** What is made for every container and is none of its own changes. */
-const OURS: ReadonlySet<string> = new Set([
+export const OURS: ReadonlySet<string> = new Set([
   "/dev",
   "/proc",
   "/sys",

@@ -82,11 +82,84 @@ export const pathStatAnswer = object({
 });
 export type RemotePathStat = Infer<typeof pathStatAnswer>;
 
-/** A line of a pull, push or load. */
+/** A line of a pull, push or load; with `error` it is the last one, and dvm's own daemon says more of that. */
 export const transferLine = object({
   id: string,
   status: string,
+  /** of a load: what is to be said */
+  stream: string,
+  /** a result, for programs */
+  aux: any,
+  progressDetail: optional(object({ current: optional(integer), total: optional(integer) })),
   error: string,
-  progressDetail: object({ current: integer, total: integer }),
+  code: optional(string),
+  exitCode: optional(integer),
+  hint: optional(string),
 });
 export type TransferLine = Infer<typeof transferLine>;
+
+/** dvm's own */
+export const pulledAnswer = object({ Name: string, ID: string, Digest: string, IsNew: boolean });
+
+export const pushedAnswer = object({ Tag: string, Digest: string, Size: integer });
+
+const imageSummary = object({
+  Id: string,
+  RepoTags: list(string),
+  RepoDigests: list(string),
+  /** since the epoch, in `seconds`; 0 for one that does not say */
+  Created: integer,
+  /** of all layers, in `bytes` */
+  Size: integer,
+  /** of it in other images too, in `bytes` */
+  SharedSize: integer,
+  Containers: integer,
+});
+/** A row of `images`. */
+export type ImageSummary = Infer<typeof imageSummary>;
+export const imageSummaries = list(imageSummary);
+
+export const historyAnswer = list(
+  object({
+    Id: string,
+    /** since the epoch, in `seconds`; 0 for one that does not say */
+    Created: integer,
+    CreatedBy: string,
+    Size: integer,
+    Comment: string,
+  }),
+);
+export type ImageStep = Infer<typeof historyAnswer>[number];
+
+/** A name that was taken away, or what went with it. */
+export const removedAnswer = list(object({ Untagged: string, Deleted: string }));
+export type RemovedLine = Infer<typeof removedAnswer>[number];
+
+export const imagesPruneAnswer = object({ ImagesDeleted: removedAnswer, SpaceReclaimed: integer });
+
+export const networkSummaries = list(object({ Id: string, Name: string, Driver: string }));
+export type NetworkSummary = Infer<typeof networkSummaries>[number];
+
+export const networksPruneAnswer = object({ NetworksDeleted: list(string) });
+
+export const volumeAnswer = object({
+  Name: string,
+  Driver: string,
+  Mountpoint: string,
+  Labels: map(string),
+  UsageData: optional(object({ Size: integer, RefCount: integer })),
+});
+export type VolumeSummary = Infer<typeof volumeAnswer>;
+
+export const volumesAnswer = object({ Volumes: list(volumeAnswer) });
+
+export const volumesPruneAnswer = object({ VolumesDeleted: list(string), SpaceReclaimed: integer });
+
+export const diskUsageAnswer = object({
+  /** of all layers, each once, in `bytes` */
+  LayersSize: integer,
+  Images: imageSummaries,
+  Containers: containerSummaries,
+  Volumes: list(volumeAnswer),
+});
+export type DiskUsage = Infer<typeof diskUsageAnswer>;

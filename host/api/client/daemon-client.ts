@@ -1,16 +1,19 @@
 /** What a client asks of a daemon, one method for each endpoint. */
 
-import { randomBytes } from "node:crypto";
 import type { Duplex, Readable } from "node:stream";
+import type { DaemonContainerConfig, ExecConfig } from "../../engine/daemon/model.ts";
 import type { EventSink } from "../../engine/engine-event.ts";
+import type { Credentials } from "../../image/registry/credentials.ts";
 import { type Infer, readBySchema } from "../docker/schema.ts";
 import { writeCreate } from "../docker/write-create.ts";
-import type { DaemonContainerConfig, ExecConfig } from "../server/daemon-model.ts";
+import { PROGRAM_HEADER, type ProgramState } from "../server/program-header.ts";
 import {
   type ContainerSummary,
   containerDetails,
   containerSummaries,
   createAnswer,
+  type DiskUsage,
+  diskUsageAnswer,
   execAnswer,
   execState,
   pruneAnswer,
@@ -19,9 +22,12 @@ import {
   versionAnswer,
   waitAnswer,
 } from "./answers.ts";
+import { withCallOff } from "./call-off.ts";
 import { FileClient } from "./file-client.ts";
 import {
   type Exchange,
+  type FilterValues,
+  filterText,
   type HttpConnection,
   lostDaemon,
   parseJson,
@@ -30,10 +36,10 @@ import {
   readText,
 } from "./http-connection.ts";
 import { ImageClient } from "./image-client.ts";
+import { NetworkClient } from "./network-client.ts";
+import { SnapshotClient } from "./snapshot-client.ts";
 import { readToldAnswer } from "./told-answer.ts";
-
-/** Which values of what are wanted, as `--filter` names them. */
-export type FilterValues = Readonly<Record<string, readonly string[]>>;
+import { VolumeClient } from "./volume-client.ts";
 
 export interface AttachQuery {
   readonly stdin: boolean;
@@ -56,12 +62,18 @@ export interface ToldOptions {
 export class DaemonClient implements Disposable {
   readonly files: FileClient;
   readonly images: ImageClient;
+  readonly networks: NetworkClient;
+  readonly snapshots: SnapshotClient;
+  readonly volumes: VolumeClient;
   readonly #connection: HttpConnection;
 
   constructor(connection: HttpConnection) {
     this.#connection = connection;
     this.files = new FileClient(connection);
     this.images = new ImageClient(connection);
+    this.networks = new NetworkClient(connection);
+    this.snapshots = new SnapshotClient(connection);
+    this.volumes = new VolumeClient(connection);
   }
 
   async ping(signal?: AbortSignal): Promise<void> {
@@ -69,13 +81,37 @@ export class DaemonClient implements Disposable {
     await this.#connection.json({ ...exchange, ...(signal === undefined ? {} : { signal }) });
   }
 
+  /**
+   * How old the daemon's program is. @param asks `renew`: it is to make way for a new one if it is old
+   *
+   * @throws DvmError `DAEMON_UNREACHABLE`
+   */
+  async program(asks: "ask" | "renew"): Promise<ProgramState> {
+    const headers = { [PROGRAM_HEADER]: asks };
+    const { response } = await this.#connection.stream({ method: "HEAD", path: "/_ping", headers });
+    response.resume();
+    const state = response.headers[PROGRAM_HEADER];
+    return state === "old" || state === "renewing" ? state : "current";
+  }
+
   /** Of client and daemon: as `version` shows it. */
   versions(): Promise<unknown> {
     return this.#get("/version");
   }
 
-  diskUsage(): Promise<unknown> {
-    return this.#get("/system/df");
+  async diskUsage(): Promise<DiskUsage> {
+    return readBySchema(diskUsageAnswer, await this.#get("/system/df"));
+  }
+
+  /** Has the daemon show credentials to a registry. @throws DvmError `UNAUTHORIZED`, `REGISTRY_*` */
+  async login(host: string, credentials: Credentials, insecure: readonly string[]): Promise<void> {
+    const { username, password, identityToken: identitytoken } = credentials;
+    await this.#connection.json({
+      method: "POST",
+      path: "/auth",
+      query: { insecure },
+      body: { username, password, identitytoken, serveraddress: host },
+    });
   }
 
   async version(): Promise<Infer<typeof versionAnswer>> {
@@ -86,10 +122,10 @@ export class DaemonClient implements Disposable {
     return this.#get("/info");
   }
 
-  /** The image's registry is asked as the configuration says; without that, not at all. */
+  /** No registry is asked: `createContainer` brings the image where that is wanted. @throws DvmError `IMAGE_NOT_FOUND` */
   async create(config: DaemonContainerConfig, options: ToldOptions = {}) {
-    const { name, platform, pull } = config;
-    const query = { name, platform, pull };
+    const { name, platform } = config;
+    const query = { name, platform };
     const body = writeCreate(config);
     const exchange = { method: "POST", path: "/containers/create", query, body } as const;
     return readBySchema(createAnswer, await this.#told(exchange, options));
@@ -113,8 +149,12 @@ export class DaemonClient implements Disposable {
     return readBySchema(containerDetails, await this.inspect(container));
   }
 
-  async start(container: string, options: ToldOptions = {}): Promise<void> {
-    await this.#told({ method: "POST", path: `${at(container)}/start` }, options);
+  async start(
+    container: string,
+    { checkpoint, ...options }: ToldOptions & { readonly checkpoint?: string | undefined } = {},
+  ): Promise<void> {
+    const query = { checkpoint };
+    await this.#told({ method: "POST", path: `${at(container)}/start`, query }, options);
   }
 
   async stop(
@@ -212,44 +252,6 @@ export class DaemonClient implements Disposable {
     return readBySchema(updateAnswer, await this.#connection.json(exchange)).Warnings;
   }
 
-  /** As the daemon tells it. */
-  inspectNetwork(network: string): Promise<unknown> {
-    return this.#get(`/networks/${pathPart(network)}`);
-  }
-
-  /** As the daemon tells it. */
-  inspectVolume(name: string): Promise<unknown> {
-    return this.#get(`/volumes/${pathPart(name)}`);
-  }
-
-  async connectNetwork(
-    network: string,
-    options: {
-      readonly container: string;
-      readonly aliases: readonly string[];
-      readonly address: string | undefined;
-    },
-  ): Promise<void> {
-    const { container, aliases, address } = options;
-    const config = address === undefined ? {} : { IPAMConfig: { IPv4Address: address } };
-    await this.#connection.json({
-      method: "POST",
-      path: `/networks/${pathPart(network)}/connect`,
-      body: { Container: container, EndpointConfig: { Aliases: aliases, ...config } },
-    });
-  }
-
-  async disconnectNetwork(
-    network: string,
-    { container, force }: { readonly container: string; readonly force: boolean },
-  ): Promise<void> {
-    await this.#connection.json({
-      method: "POST",
-      path: `/networks/${pathPart(network)}/disconnect`,
-      body: { Container: container, Force: force },
-    });
-  }
-
   async prune(filters: FilterValues): Promise<Infer<typeof pruneAnswer>> {
     const answer = await this.#post("/containers/prune", { filters: filterText(filters) });
     return readBySchema(pruneAnswer, answer);
@@ -318,26 +320,11 @@ export class DaemonClient implements Disposable {
     if (onEvent === undefined) {
       return this.#connection.json(signal === undefined ? exchange : { ...exchange, signal });
     }
-    signal?.throwIfAborted();
-    const name = randomBytes(16).toString("hex");
-    const callOff = () => {
-      const path = `/dvm/work/${name}`;
-      // what cannot be called off is waited for
-      this.#connection.json({ method: "DELETE", path }).catch(() => {});
-    };
-    signal?.addEventListener("abort", callOff, { once: true });
-    try {
+    return withCallOff(this.#connection, signal, async (name) => {
       const headers = { "Dvm-Events": name };
       const { response } = await this.#connection.stream({ ...exchange, headers });
-      // it may have come before there was anything to call off
-      if (signal?.aborted) callOff();
-      return await readToldAnswer(response, onEvent);
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw error;
-    } finally {
-      signal?.removeEventListener("abort", callOff);
-    }
+      return readToldAnswer(response, onEvent);
+    });
   }
 
   async #stream(path: string, query: QueryValues, signal?: AbortSignal): Promise<Readable> {
@@ -351,8 +338,4 @@ export class DaemonClient implements Disposable {
 
 function at(container: string): string {
   return `/containers/${pathPart(container)}`;
-}
-
-function filterText(filters: FilterValues): string | undefined {
-  return Object.keys(filters).length === 0 ? undefined : JSON.stringify(filters);
 }

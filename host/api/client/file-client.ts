@@ -1,6 +1,7 @@
 /** What a client asks of the files in a daemon's containers. */
 
 import type { Readable } from "node:stream";
+import { DvmError } from "../../errors.ts";
 import { apiError } from "../docker/errors.ts";
 import { readBySchema } from "../docker/schema.ts";
 import { changesAnswer, pathStatAnswer, type RemotePathStat } from "./answers.ts";
@@ -30,10 +31,9 @@ export class FileClient {
 
   /** @throws DvmError `NO_SUCH_PATH` */
   async stat(container: string, path: string): Promise<RemotePathStat> {
-    const { response } = await this.#connection.stream({
-      method: "HEAD",
-      path: archive(container),
-      query: { path },
+    const exchange = { method: "HEAD", path: archive(container), query: { path } } as const;
+    const { response } = await this.#connection.stream(exchange).catch((error: unknown) => {
+      throw isNotFound(error) ? apiError("NO_SUCH_PATH", `no such path: ${path}`) : error;
     });
     response.resume();
     return pathStat(response.headers[STAT_HEADER]);
@@ -80,6 +80,11 @@ export class FileClient {
 
 /** Node's spelling of it. */
 const STAT_HEADER = "x-docker-container-path-stat";
+
+/** An answer to HEAD has no body that would say what is not there. */
+function isNotFound(error: unknown): boolean {
+  return error instanceof DvmError && error.message === "status 404";
+}
 
 function archive(container: string): string {
   return `/containers/${pathPart(container)}/archive`;

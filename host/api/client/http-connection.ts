@@ -10,6 +10,9 @@ export type QueryValues = Readonly<
   Record<string, string | number | boolean | readonly string[] | undefined>
 >;
 
+/** Which values of what are wanted, as `--filter` names them. */
+export type FilterValues = Readonly<Record<string, readonly string[]>>;
+
 export interface Exchange {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
   /** without the version */
@@ -113,8 +116,18 @@ export class HttpConnection implements Disposable {
       request.end(jsonText(exchange));
       return;
     }
-    const sent = pipeline(exchange.upload, request);
-    await Promise.race([sent, answer]).catch(() => answer);
+    const { upload } = exchange;
+    let own: unknown;
+    upload.once("error", (error) => {
+      if (!request.destroyed) own = error;
+    });
+    const sent = pipeline(upload, request);
+    await Promise.race([sent, answer]).catch(() => {
+      // what cannot be read has nothing to do with the daemon
+      if (own === undefined) return answer;
+      answer.catch(() => {});
+      throw own;
+    });
     sent.catch(() => {});
   }
 
@@ -134,6 +147,11 @@ export class HttpConnection implements Disposable {
 type HijackAnswer =
   | { readonly socket: Duplex }
   | { readonly socket?: undefined; readonly response: IncomingMessage };
+
+/** Filters as a query has them; nothing for none. */
+export function filterText(filters: FilterValues): string | undefined {
+  return Object.keys(filters).length === 0 ? undefined : JSON.stringify(filters);
+}
 
 /** Path parts are the user's words. */
 export function pathPart(text: string): string {

@@ -1,10 +1,64 @@
 /** What a client asks of a daemon's images. */
 
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import type { PulledImage, PushedImage } from "../../engine/images/image-engine.ts";
+import type { ImageProgress } from "../../engine/images/transfer-progress.ts";
+import { familiarName, familiarReference, parseNamed } from "../../image/reference.ts";
 import { apiError } from "../docker/errors.ts";
-import { readBySchema } from "../docker/schema.ts";
-import { idAnswer, type TransferLine, transferLine } from "./answers.ts";
-import { type HttpConnection, parseJson, pathPart } from "./http-connection.ts";
+import { object, readBySchema, string } from "../docker/schema.ts";
+import {
+  historyAnswer,
+  type ImageStep,
+  type ImageSummary,
+  idAnswer,
+  imageSummaries,
+  imagesPruneAnswer,
+  pulledAnswer,
+  pushedAnswer,
+  type RemovedLine,
+  removedAnswer,
+  type TransferLine,
+  transferLine,
+} from "./answers.ts";
+import { withCallOff } from "./call-off.ts";
+import {
+  daemonError,
+  type Exchange,
+  type FilterValues,
+  filterText,
+  type HttpConnection,
+  lostDaemon,
+  parseJson,
+  pathPart,
+} from "./http-connection.ts";
+import { registryHeaders } from "./registry-access.ts";
+
+export interface TransferRequest {
+  /** whether it is a repository, of which all tags are wanted */
+  readonly all?: boolean;
+  /** hosts that may be spoken to without TLS, beside those of the daemon's settings */
+  readonly insecure?: readonly string[];
+  readonly onProgress: (progress: ImageProgress) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface LoadRequest {
+  /** `OS/ARCHITECTURE[/VARIANT]` */
+  readonly platform?: string | undefined;
+  readonly onProgress: (progress: ImageProgress) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ImportRequest {
+  /** name to give the image; absent: none */
+  readonly name: string | undefined;
+  /** lines of a Dockerfile */
+  readonly changes: readonly string[];
+  readonly message: string;
+  readonly platform: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 export interface CommitRequest {
   readonly container: string;
@@ -23,51 +77,200 @@ export class ImageClient {
     this.#connection = connection;
   }
 
-  /** As the daemon tells it. @throws DvmError `IMAGE_NOT_FOUND` */
-  inspect(image: string): Promise<unknown> {
-    return this.#connection.json({ method: "GET", path: `/images/${pathPart(image)}/json` });
+  async list(filters: FilterValues = {}): Promise<readonly ImageSummary[]> {
+    const query = { filters: filterText(filters) };
+    const answer = await this.#connection.json({ method: "GET", path: "/images/json", query });
+    return readBySchema(imageSummaries, answer);
   }
 
-  /** @throws DvmError what the daemon says, before the first line or in the last */
+  /** As the daemon tells it. @throws DvmError `IMAGE_NOT_FOUND` */
+  inspect(image: string): Promise<unknown> {
+    return this.#connection.json({ method: "GET", path: `${at(image)}/json` });
+  }
+
+  /** The steps that made it, the newest first. @throws DvmError `IMAGE_NOT_FOUND` */
+  async history(image: string): Promise<readonly ImageStep[]> {
+    const answer = await this.#connection.json({ method: "GET", path: `${at(image)}/history` });
+    return readBySchema(historyAnswer, answer);
+  }
+
+  /** @throws DvmError what the daemon says, before the first step or after it */
   async pull(
-    image: string,
-    options: {
-      readonly platform?: string | undefined;
-      readonly onLine: (line: TransferLine) => void;
-      readonly signal?: AbortSignal | undefined;
-    },
-  ): Promise<void> {
-    const { platform, onLine, signal } = options;
+    name: string,
+    { platform, ...request }: TransferRequest & { readonly platform?: string | undefined },
+  ): Promise<readonly PulledImage[]> {
+    const pulled: PulledImage[] = [];
+    const query = { fromImage: nameOf(name, request), platform };
+    await this.#transfer("/images/create", name, { query, request }, (result) => {
+      const { Name, ID, Digest, IsNew } = readBySchema(pulledAnswer, result);
+      pulled.push({ name: Name, id: ID, digest: Digest, isNew: IsNew });
+    });
+    return pulled;
+  }
+
+  /** @throws DvmError as `pull` does */
+  async push(
+    name: string,
+    request: TransferRequest,
+  ): Promise<readonly Omit<PushedImage, "name">[]> {
+    const pushed: Omit<PushedImage, "name">[] = [];
+    const path = `${at(nameOf(name, request))}/push`;
+    await this.#transfer(path, name, { query: {}, request }, (result) => {
+      const { Tag, Digest, Size } = readBySchema(pushedAnswer, result);
+      pushed.push({ tag: Tag, digest: Digest, size: Size });
+    });
+    return pushed;
+  }
+
+  /** @throws DvmError `IMAGE_NOT_FOUND`, `REFERENCE_INVALID` */
+  async tag(image: string, name: string): Promise<void> {
+    const query = { repo: name };
+    await this.#connection.json({ method: "POST", path: `${at(image)}/tag`, query });
+  }
+
+  /** @throws DvmError `IMAGE_NOT_FOUND`, `IMAGE_IN_USE` */
+  async remove(image: string, query: { readonly force: boolean }): Promise<readonly RemovedLine[]> {
+    const answer = await this.#connection.json({ method: "DELETE", path: at(image), query });
+    return readBySchema(removedAnswer, answer);
+  }
+
+  async prune(filters: FilterValues) {
+    const query = { filters: filterText(filters) };
+    const answer = await this.#connection.json({ method: "POST", path: "/images/prune", query });
+    return readBySchema(imagesPruneAnswer, answer);
+  }
+
+  /** An archive. @throws DvmError `IMAGE_NOT_FOUND` */
+  async save(images: readonly string[], signal?: AbortSignal): Promise<Readable> {
     const { response } = await this.#connection.stream({
-      method: "POST",
-      path: "/images/create",
-      query: { fromImage: image, platform },
+      method: "GET",
+      path: "/images/get",
+      query: { names: images },
       ...(signal === undefined ? {} : { signal }),
     });
-    for await (const text of createInterface({ input: response })) {
-      if (text === "") continue;
-      const line = readBySchema(transferLine, parseJson(text));
-      if (line.error !== "") throw apiError("DAEMON_REFUSED", line.error);
-      onLine(line);
-    }
+    return response;
+  }
+
+  /** @returns lines such as `Loaded image: busybox:latest` */
+  async load(archive: Readable, request: LoadRequest): Promise<readonly string[]> {
+    const { platform, onProgress, signal } = request;
+    const loaded: string[] = [];
+    await this.#work(signal, async (headers) => {
+      const query = { platform, quiet: false };
+      const exchange = { method: "POST", path: "/images/load", query, headers } as const;
+      await this.#lines({ ...exchange, upload: archive }, (line) => {
+        if (line.stream !== "") loaded.push(line.stream.trimEnd());
+        else onProgress(progressOf(line));
+      });
+    });
+    return loaded;
+  }
+
+  /** @returns id of the image */
+  async import(tar: Readable, request: ImportRequest): Promise<string> {
+    const { name: repo, platform, changes, message, signal } = request;
+    const query = { fromSrc: "-", repo, platform, changes, message };
+    return this.#work(signal, async (headers) => {
+      const answer = await this.#connection.json({
+        method: "POST",
+        path: "/images/create",
+        query,
+        headers,
+        upload: tar,
+      });
+      return readBySchema(object({ status: string }), answer).status;
+    });
   }
 
   /** @returns id of the image */
   async commit(request: CommitRequest): Promise<string> {
-    const { container, name, author, comment, changes, pause } = request;
+    const { container, name: repo, author, comment, changes, pause } = request;
     const answer = await this.#connection.json({
       method: "POST",
       path: "/commit",
-      query: {
-        container,
-        ...(name === undefined ? {} : { repo: name }),
-        author,
-        comment,
-        changes,
-        pause,
-      },
+      query: { container, repo, author, comment, changes, pause },
       body: {},
     });
     return readBySchema(idAnswer, answer).Id;
   }
+
+  /** Between daemon and registry, with what the user shows to that. */
+  async #transfer(
+    path: string,
+    name: string,
+    about: { readonly query: Exchange["query"] & object; readonly request: TransferRequest },
+    onResult: (result: unknown) => void,
+  ): Promise<void> {
+    const { insecure, onProgress, signal } = about.request;
+    const auth = await registryHeaders(name);
+    await this.#work(signal, (named) =>
+      this.#lines(
+        {
+          method: "POST",
+          path,
+          query: { ...about.query, insecure },
+          headers: { ...named, ...auth },
+        },
+        (line) => {
+          if (line.aux !== undefined) onResult(line.aux);
+          else if (!RESULT.test(line.status)) onProgress(progressOf(line));
+        },
+      ),
+    );
+  }
+
+  #work<T>(
+    signal: AbortSignal | undefined,
+    work: (headers: Readonly<Record<string, string>>) => Promise<T>,
+  ): Promise<T> {
+    return withCallOff(this.#connection, signal, (name) => work({ "Dvm-Work": name }));
+  }
+
+  /** @throws DvmError the failure that a line tells */
+  async #lines(exchange: Exchange, onLine: (line: TransferLine) => void): Promise<void> {
+    const { response } = await this.#connection.stream(exchange);
+    let isWhole = false;
+    response.once("end", () => {
+      isWhole = response.complete;
+    });
+    try {
+      for await (const text of createInterface({ input: response })) {
+        if (text === "") continue;
+        const line = readBySchema(transferLine, parseJson(text));
+        if (line.error !== "")
+          throw daemonError(500, JSON.stringify({ ...line, message: line.error }));
+        onLine(line);
+      }
+    } finally {
+      response.destroy();
+    }
+    if (!isWhole) throw lostDaemon();
+  }
+}
+
+/** What Docker's clients show of a result that dvm's own get as such. */
+const RESULT = /^(?:Digest: |Status: |[\w.-]+: digest: )/;
+
+/** The tag that is meant is written: a name without one stands for all. @throws DvmError `REFERENCE_INVALID` */
+function nameOf(text: string, { all = false }: TransferRequest): string {
+  const reference = parseNamed(text);
+  if (!all) return familiarReference(reference);
+  if (text.includes("@") || reference.tag !== "latest") {
+    throw apiError("BAD_REQUEST", "tag can't be used with --all-tags/-a");
+  }
+  return familiarName(reference);
+}
+
+function progressOf({ id, status, progressDetail }: TransferLine): ImageProgress {
+  const { current, total } = progressDetail ?? {};
+  return {
+    ...(id === "" ? {} : { id }),
+    status,
+    ...(current === undefined ? {} : { current }),
+    ...(total === undefined ? {} : { total }),
+  };
+}
+
+function at(image: string): string {
+  return `/images/${pathPart(image)}`;
 }

@@ -2,13 +2,13 @@
 
 import type { Duplex, Readable, Writable } from "node:stream";
 import { finished } from "node:stream/promises";
-import type { AttachedStreams } from "../../engine/attachment.ts";
+import type { ClientStreams } from "../../engine/daemon/client-attachment.ts";
 import { DEFAULT_DETACH_KEYS, detachKeyFilter, parseDetachKeys } from "../docker/detach-keys.ts";
 import { demultiplexer } from "../docker/stdcopy.ts";
 
 export interface JoinOptions {
   readonly socket: Duplex;
-  readonly streams: AttachedStreams;
+  readonly streams: ClientStreams;
   /** whether the process has a terminal: its output is one stream, and keys may detach */
   readonly terminal: boolean;
   /** as the user wrote them; empty or absent: Docker's own */

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { PassThrough, Readable, Writable } from "node:stream";
 import { test } from "node:test";
+import type { DaemonContainerConfig } from "../../engine/daemon/model.ts";
 import type { EngineEvent } from "../../engine/engine-event.ts";
 import { DvmError } from "../../errors.ts";
-import type { DaemonContainerConfig } from "../server/daemon-model.ts";
 import { type TestServer, testServer } from "../server/test-server.ts";
 import { DaemonClient } from "./daemon-client.ts";
 import { HttpConnection } from "./http-connection.ts";

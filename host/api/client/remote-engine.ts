@@ -3,13 +3,14 @@
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { TerminalSize } from "#protocol";
-import type { AttachedStreams } from "../../engine/attachment.ts";
+import type { ContainerExit } from "../../engine/container-exit.ts";
+import type { ClientStreams } from "../../engine/daemon/client-attachment.ts";
+import type { DaemonContainerConfig } from "../../engine/daemon/model.ts";
 import type { EngineEvent, EventSink } from "../../engine/engine-event.ts";
-import type { ContainerExit } from "../../engine/live-container.ts";
 import { DvmError } from "../../errors.ts";
 import { demultiplexer } from "../docker/stdcopy.ts";
-import type { DaemonContainerConfig } from "../server/daemon-model.ts";
 import { CountedSink } from "./counted-sink.ts";
+import { type CreateOptions, createContainer, type WantedContainer } from "./create-container.ts";
 import type { DaemonClient } from "./daemon-client.ts";
 import { joinStreams } from "./join-streams.ts";
 
@@ -39,7 +40,7 @@ interface Made {
 }
 
 interface Attached {
-  readonly stdin: AttachedStreams["stdin"];
+  readonly stdin: ClientStreams["stdin"];
   readonly stdout: CountedSink | undefined;
   readonly stderr: CountedSink | undefined;
   readonly detachKeys: string | undefined;
@@ -64,21 +65,21 @@ export class RemoteEngine implements AsyncDisposable {
 
   /** A process whose input is open gets its end from this client, unless the configuration says otherwise. */
   async create(
-    config: DaemonContainerConfig,
-    options: { readonly signal?: AbortSignal } = {},
+    config: WantedContainer,
+    options: Omit<CreateOptions, "onEvent"> = {},
   ): Promise<{ readonly id: string }> {
-    const { Id: id, Warnings: warnings } = await this.#client.create(
-      { pull: "missing", ...config, stdinOnce: config.stdinOnce ?? config.openStdin },
+    const id = await createContainer(
+      this.#client,
+      { ...config, stdinOnce: config.stdinOnce ?? config.openStdin },
       { ...options, onEvent: this.#onEvent },
     );
-    for (const text of warnings) this.#onEvent({ type: "warning", container: id, text });
     const left = Promise.withResolvers<void>();
     this.#made.set(id, { config, prepared: [], delivered: [], left });
     return { id };
   }
 
   /** Joins this process's streams to those that the container will have; the start waits for it. */
-  attach(id: string, streams: AttachedStreams, detachKeys?: string): void {
+  attach(id: string, streams: ClientStreams, detachKeys?: string): void {
     const made = this.#madeBy(id);
     const { stdin, stdout, stderr } = streams;
     made.attached = {

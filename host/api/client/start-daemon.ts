@@ -10,6 +10,7 @@ import { DvmError } from "../../errors.ts";
 import { apiError } from "../docker/errors.ts";
 import { type DaemonPlaces, daemonPlaces, hostPath } from "../server/daemon-places.ts";
 import { isAlive, LOCK_NAME, lockHolder } from "../server/lock-holder.ts";
+import type { ProgramState } from "../server/program-header.ts";
 import { DaemonClient } from "./daemon-client.ts";
 import { HttpConnection } from "./http-connection.ts";
 
@@ -50,19 +51,31 @@ export async function connectDaemon(options: ConnectOptions): Promise<DaemonClie
   return startDaemon(places, options.environment.DVM_IDLE_TIMEOUT || String(IDLE_TIME));
 }
 
+/** A client of the daemon that is meant, if there is one: none is started. */
+export async function findDaemon(options: ConnectOptions): Promise<DaemonClient | undefined> {
+  const host = options.host ?? options.environment.DVM_HOST;
+  const { socket } = daemonPlaces({ dataRoot: options.dataRoot }, options.environment);
+  const client = clientOf(host ? hostPath(host) : socket);
+  if ((await ask(client, "ask")) !== undefined) return client;
+  client[Symbol.dispose]();
+  return undefined;
+}
+
 /**
  * @param idleTime after how long without containers and clients the daemon ends, in `seconds`; absent: never
  * @throws DvmError `DAEMON_UNREACHABLE` with the end of the log of a daemon that would not start
  */
 export async function startDaemon(places: DaemonPlaces, idleTime?: string): Promise<DaemonClient> {
   const client = clientOf(places.socket);
-  if (await answers(client)) return client;
+  const state = await ask(client, "renew");
+  if (state === "current" || state === "old") return client;
+  if (state === "renewing" && (await isRenewed(places, client))) return client;
   const logStart = logLength(places.log);
   const deadline = performance.now() + START_TIME;
   let started = spawnDaemon(places, idleTime);
   while (performance.now() < deadline) {
     await delay(RETRY);
-    if (await answers(client)) {
+    if ((await ask(client, "ask")) !== undefined) {
       // one that lost the race to another client's would wait in the wings for that one's end
       if (started.child.pid !== holderOf(places)) started.child.kill();
       return client;
@@ -91,14 +104,30 @@ function clientOf(socket: string): DaemonClient {
   return new DaemonClient(new HttpConnection(socket));
 }
 
-async function answers(client: DaemonClient): Promise<boolean> {
+/** Undefined when nobody answers. */
+async function ask(
+  client: DaemonClient,
+  asks: Parameters<DaemonClient["program"]>[0],
+): Promise<ProgramState | undefined> {
   try {
-    await client.ping();
-    return true;
+    return await client.program(asks);
   } catch (error) {
-    if (error instanceof DvmError && error.code === "DAEMON_UNREACHABLE") return false;
+    if (error instanceof DvmError && error.code === "DAEMON_UNREACHABLE") return undefined;
     throw error;
   }
+}
+
+/** Waits for a daemon that takes another's place in the same process. @returns whether there is one */
+async function isRenewed(places: DaemonPlaces, client: DaemonClient): Promise<boolean> {
+  const deadline = performance.now() + START_TIME;
+  while (performance.now() < deadline) {
+    await delay(RETRY);
+    const state = await ask(client, "ask");
+    if (state === "current" || state === "old") return true;
+    const holder = holderOf(places);
+    if (holder === undefined || !isAlive(holder)) return false;
+  }
+  return false;
 }
 
 interface StartedDaemon {

@@ -5,7 +5,7 @@ import { storeRoot } from "./store-root.ts";
 
 test("the data root of a daemon whose folder is not ours to use is refused in words", async () => {
   await using server = await testServer();
-  const about = { version: "0", kernel: "", id: "", images: 0, components: [], warnings: [] };
+  const about = await server.engine.info();
   const options = { dataRoot: undefined, host: `unix://${server.path}`, environment: {} };
   server.engine.info = async () => ({ ...about, dataRoot: "/nonexistent" });
   await assert.rejects(storeRoot(options), { code: "FORBIDDEN", message: /\/nonexistent/ });

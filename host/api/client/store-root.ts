@@ -1,4 +1,4 @@
-/** Where images and networks are kept that are worked on without the daemon: where its daemon keeps them. */
+/** Where templates are kept, which are worked on without the daemon: where their daemon keeps them. */
 
 import { accessSync, constants } from "node:fs";
 import { apiError } from "../docker/errors.ts";
@@ -22,10 +22,10 @@ export async function storeRoot(options: ConnectOptions): Promise<string | undef
   try {
     accessSync(root, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
-    const message = `images, networks and volumes of this daemon are kept in ${root}, which is not yours`;
+    const message = `templates of this daemon are kept in ${root}, which is not yours`;
     throw apiError("FORBIDDEN", message, {
       cause,
-      hint: "Docker's client reaches them by the daemon's socket: docker -H unix://PATH",
+      hint: "ask its user, or use dvm with a daemon of your own",
     });
   }
   return root;

@@ -1,6 +1,6 @@
 /** Which containers `GET /containers/json` and prune take (moby daemon/list.go). */
 
-import type { ContainerView } from "../server/daemon-model.ts";
+import type { ContainerView } from "../../engine/daemon/model.ts";
 import { imageId } from "./container-json.ts";
 import { apiError } from "./errors.ts";
 import { type Filters, fitsName } from "./filters.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { ContainerView, ContainerViewState } from "../../engine/daemon/model.ts";
 import { PLAIN_CONFIG } from "../../engine/test-engine.ts";
-import type { ContainerView, ContainerViewState } from "../server/daemon-model.ts";
 import { TEST_RUN } from "../server/test-engine.ts";
 import { filterContainers } from "./container-filter.ts";
 import { containerJson, containerSummaryJson, statusText } from "./container-json.ts";

@@ -1,10 +1,13 @@
 /** A container as `GET /containers/{id}/json` and `GET /containers/json` tell it, API 1.47. */
 
-import type { ContainerSizes, ContainerView, HealthState } from "../server/daemon-model.ts";
+import type { ContainerSizes, ContainerView, HealthState } from "../../engine/daemon/model.ts";
+import { storageDriverOf } from "../../engine/storage/storage-driver.ts";
 import { networkSettingsJson, networksJson, summaryPorts } from "./container-network-json.ts";
+import { effectiveLimitsJson } from "./effective-limits.ts";
 import { humanDuration } from "./human-duration.ts";
 import { mergedConfig, pathAndArguments } from "./merged-config.ts";
 import { mountsJson } from "./mounts.ts";
+import { graphDriverJson } from "./storage-options.ts";
 import { configJson, hostConfigJson } from "./write-create.ts";
 
 /** Go's zero time, which stands for "never". */
@@ -32,14 +35,15 @@ export function containerJson(
     LogPath: view.logPath ?? "",
     Name: `/${view.name}`,
     RestartCount: view.restartCount ?? 0,
-    Driver: "erofs",
+    Driver: storageDriverOf(config),
     Platform: "linux",
     MountLabel: "",
     ProcessLabel: "",
     AppArmorProfile: "",
     ExecIDs: view.execs?.length ? view.execs : null,
     HostConfig: { ...hostConfigJson(config), ShmSize: config.shmSize ?? DEFAULT_SHM_SIZE },
-    GraphDriver: { Name: "erofs", Data: null },
+    GraphDriver: graphDriverJson(config),
+    EffectiveLimits: effectiveLimitsJson(config),
     ...sizeFields(sizes),
     Mounts: mountsJson(view.mounts),
     Config: configJson(config),

@@ -1,9 +1,9 @@
 /** A container's networks and ports as `inspect` and `ps` tell them, API 1.47 (moby api/types/network EndpointSettings). */
 
+import type { ContainerView } from "../../engine/daemon/model.ts";
 import type { NetworkAttachment } from "../../engine/networks/container-networks.ts";
 import { networkMode } from "../../engine/networks/prepare-network.ts";
 import type { PublishedPort } from "../../network/prepared-network.ts";
-import type { ContainerView } from "../server/daemon-model.ts";
 
 /** `NetworkSettings` of one container. @param view with its image's ports in the configuration */
 export function networkSettingsJson(view: ContainerView): Record<string, unknown> {
@@ -22,11 +22,9 @@ export function networkSettingsJson(view: ContainerView): Record<string, unknown
     // what Docker tells here is of its default network
     EndpointID: first === undefined ? "" : endpointId(view, first),
     Gateway: first?.gateway ?? "",
-    GlobalIPv6Address: "",
-    GlobalIPv6PrefixLen: 0,
+    ...ipv6Json(first),
     IPAddress: first?.address ?? "",
     IPPrefixLen: first?.prefix ?? 0,
-    IPv6Gateway: "",
     MacAddress: first?.mac ?? "",
     Networks: networksJson(view),
   };
@@ -38,11 +36,16 @@ export function networksJson(view: ContainerView): Record<string, unknown> {
   const live = networks?.attachments ?? [];
   const { further = [], aliases } = config.networking ?? {};
   return Object.fromEntries(
-    [shownName(config.network), ...further].map((name) => {
+    [...ownName(config.network), ...further].map((name) => {
       const found = live.find((each) => each.name === name || each.id.startsWith(name));
       return [found?.name ?? name, endpointJson(view, found, aliases)];
     }),
   );
+}
+
+/** Another container's network is told as that one's alone. */
+function ownName(network: string): string[] {
+  return networkMode(network) === "container" ? [] : [shownName(network)];
 }
 
 /** `Ports` of a list. */
@@ -73,9 +76,13 @@ function endpointJson(
   live: NetworkAttachment | undefined,
   aliases: readonly string[] | undefined,
 ): Record<string, unknown> {
-  const { ip } = view.config.networking ?? {};
+  const { ip, ip6 } = view.config.networking ?? {};
+  const wanted = {
+    ...(ip === undefined ? {} : { IPv4Address: ip }),
+    ...(ip6 === undefined ? {} : { IPv6Address: ip6 }),
+  };
   return {
-    IPAMConfig: ip === undefined ? null : { IPv4Address: ip },
+    IPAMConfig: Object.keys(wanted).length === 0 ? null : wanted,
     Links: null,
     Aliases: aliases ?? null,
     MacAddress: live?.mac ?? "",
@@ -85,10 +92,16 @@ function endpointJson(
     Gateway: live?.gateway ?? "",
     IPAddress: live?.address ?? "",
     IPPrefixLen: live?.prefix ?? 0,
-    IPv6Gateway: "",
-    GlobalIPv6Address: "",
-    GlobalIPv6PrefixLen: 0,
+    ...ipv6Json(live),
     DNSNames: live === undefined ? null : live.names,
+  };
+}
+
+function ipv6Json(live: NetworkAttachment | undefined) {
+  return {
+    IPv6Gateway: live?.ipv6?.gateway ?? "",
+    GlobalIPv6Address: live?.ipv6?.address ?? "",
+    GlobalIPv6PrefixLen: live?.ipv6?.prefix ?? 0,
   };
 }
 

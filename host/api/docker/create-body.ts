@@ -68,7 +68,7 @@ export const resourceFields = {
   CpuRealtimeRuntime: integer,
   CpusetCpus: string,
   CpusetMems: string,
-  Devices: list(any),
+  Devices: list(object({ PathOnHost: string, PathInContainer: string, CgroupPermissions: string })),
   DeviceCgroupRules: list(string),
   DeviceRequests: list(any),
   KernelMemory: integer,

@@ -16,13 +16,16 @@ const FIELDS = {
 type Kind = keyof typeof FIELDS;
 const KINDS = ["readBps", "writeBps", "readIops", "writeIops"] as const satisfies readonly Kind[];
 
-/** @throws DvmError `BAD_REQUEST` for a rate that is none */
+/** A rate of 0 is none, which takes away the one that there was. @throws DvmError `BAD_REQUEST` for what is no rate */
 export function readDeviceRates(host: RateFields): Pick<ResourceConfig, "deviceRates"> {
   const given = KINDS.filter((kind) => host[FIELDS[kind]].length > 0);
   if (given.length === 0) return {};
   return {
     deviceRates: Object.fromEntries(
-      given.map((kind) => [kind, host[FIELDS[kind]].map((each) => readRate(FIELDS[kind], each))]),
+      given.map((kind) => {
+        const rates = host[FIELDS[kind]].map((each) => readRate(FIELDS[kind], each));
+        return [kind, rates.filter(({ rate }) => rate > 0)];
+      }),
     ),
   };
 }
@@ -37,6 +40,6 @@ export function writeDeviceRates({ deviceRates = {} }: ResourceConfig): Record<s
 }
 
 function readRate(field: string, { Path, Rate }: { Path: string; Rate: number }): DeviceRate {
-  if (Rate > 0 && Number.isSafeInteger(Rate)) return { path: Path, rate: Rate };
+  if (Rate >= 0 && Number.isSafeInteger(Rate)) return { path: Path, rate: Rate };
   throw apiError("BAD_REQUEST", `invalid ${field}: rate ${Rate} of ${Path.slice(0, 100)}`);
 }

@@ -6,6 +6,8 @@ export const apiError = errorTable({
   BAD_REQUEST: { exitCode: 125 },
   BODY_TOO_LARGE: { exitCode: 125 },
   NO_SUCH_PAGE: { exitCode: 125 },
+  /** a registry does not take the credentials */
+  UNAUTHORIZED: { exitCode: 125 },
   FORBIDDEN: { exitCode: 125 },
   /** a wish that would change what the container does, and cannot be met */
   UNSUPPORTED: { exitCode: 125 },

@@ -1,6 +1,6 @@
 /** Events as `GET /events` tells them (moby api/types/events, daemon/events/filter.go). */
 
-import type { DaemonEvent } from "../server/daemon-model.ts";
+import type { DaemonEvent } from "../../engine/daemon/model.ts";
 import { type Filters, hasLabel } from "./filters.ts";
 
 export const EVENT_FILTERS = [

@@ -1,7 +1,7 @@
 /** Images as the API tells them: list, inspect, history; and the filters of the list. */
 
+import type { ImageView } from "../../engine/images/image-view.ts";
 import type { RunConfig } from "../../image/config.ts";
-import type { ImageView } from "../server/daemon-model.ts";
 import { ZERO_TIME } from "./container-json.ts";
 import { type Filters, hasLabel } from "./filters.ts";
 import { healthcheckJson, setOf } from "./write-create.ts";
@@ -45,7 +45,7 @@ export function imageJson(image: ImageView): Record<string, unknown> {
     ...(platform.variant === undefined ? {} : { Variant: platform.variant }),
     Os: platform.os,
     Size: image.size,
-    GraphDriver: { Data: null, Name: "erofs" },
+    GraphDriver: { Data: null, Name: "overlay" },
     RootFS: { Type: "layers", Layers: image.diffIds },
     Metadata: { LastTagTime: image.tagged ?? ZERO_TIME },
   };

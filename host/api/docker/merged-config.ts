@@ -1,7 +1,7 @@
 /** A container's configuration with its image's defaults filled in, as `inspect` and `ps` tell it. */
 
+import type { ContainerView, DaemonContainerConfig } from "../../engine/daemon/model.ts";
 import type { RunConfig } from "../../image/config.ts";
-import type { ContainerView, DaemonContainerConfig } from "../server/daemon-model.ts";
 
 /** @returns the configuration; `command` and `entrypoint` are what runs (moby daemon/commit.go merge) */
 export function mergedConfig({ id, config, image }: ContainerView): DaemonContainerConfig {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { DaemonContainerConfig } from "../server/daemon-model.ts";
+import type { DaemonContainerConfig } from "../../engine/daemon/model.ts";
 import { createBody } from "./create-body.ts";
 import { mountsJson, readMounts } from "./mounts.ts";
 import { readCreate } from "./read-create.ts";

@@ -1,7 +1,7 @@
 /** Mounts and volumes of a container between Docker's bodies and the engine's terms (moby api/types/mount, container). */
 
+import type { DaemonContainerConfig } from "../../engine/daemon/model.ts";
 import type { MountConfig, MountPoint } from "../../engine/volumes/mount-config.ts";
-import type { DaemonContainerConfig } from "../server/daemon-model.ts";
 import type { CreateBody, MountBody } from "./create-body.ts";
 import { apiError } from "./errors.ts";
 import { boolean, map, object, optional, readBySchema, string } from "./schema.ts";

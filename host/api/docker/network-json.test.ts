@@ -72,12 +72,31 @@ test("takes what the stock client sends", () => {
   });
 });
 
+test("takes a subnet of each family, and tells them", () => {
+  const Config = [{ Subnet: "fd00:1::/64", Gateway: "fd00:1::9" }, { Subnet: "10.0.0.0/24" }];
+  assert.deepEqual(read({ EnableIPv6: true, IPAM: { Config } }), {
+    name: "net",
+    internal: false,
+    labels: {},
+    subnet: "10.0.0.0/24",
+    ipv6: { subnet: "fd00:1::/64", gateway: "fd00:1::9" },
+  });
+  assert.deepEqual(read({ EnableIPv6: true }).ipv6, {});
+  const [first, ...rest] = NETWORK.endpoints;
+  const endpoints = first === undefined ? [] : [{ ...first, address6: "fd00:1::2" }, ...rest];
+  const ipv6 = { subnet: "fd00:1::/64", gateway: "fd00:1::9" };
+  const json = networkJson({ ...NETWORK, ipv6, endpoints }, new Map([["c1", "web"]]));
+  assert.equal(json.EnableIPv6, true);
+  assert.match(JSON.stringify(json.IPAM), /10\.0\.0\.0\/24.*fd00:1::\/64","Gateway":"fd00:1::9/);
+  assert.match(JSON.stringify(json.Containers), /"IPv6Address":"fd00:1::2\/64"/);
+});
+
 test("refuses by name what networks cannot be", () => {
   const refused = (body: object, code: string, message: RegExp) =>
     assert.throws(() => read(body), { code, message });
   refused({ Name: "" }, "BAD_REQUEST", /cannot be empty/);
   refused({ Driver: "overlay" }, "NO_SUCH_PAGE", /plugin "overlay" not found/);
-  refused({ EnableIPv6: true }, "UNSUPPORTED", /EnableIPv6/);
+  refused({ IPAM: { Config: [{ Subnet: "fd00::/64" }] } }, "UNSUPPORTED", /without EnableIPv6/);
   refused({ Options: { mtu: "9000" } }, "UNSUPPORTED", /option mtu/);
   refused({ IPAM: { Config: [{ IPRange: "10.0.0.0/28" }] } }, "UNSUPPORTED", /IPRange/);
   refused({ IPAM: { Config: [{}, {}] } }, "UNSUPPORTED", /more than one subnet/);

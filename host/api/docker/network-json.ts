@@ -46,11 +46,28 @@ export function readNetworkCreate(body: NetworkCreateBody): Omit<CreateNetworkOp
   refuseUnsupported(body);
   const { Name, Internal, Labels, IPAM } = body;
   if (Name === "") throw apiError("BAD_REQUEST", "network name cannot be empty");
-  const { Subnet = "", Gateway = "" } = IPAM?.Config[0] ?? {};
+  const configs = IPAM?.Config ?? [];
   return {
     name: Name,
     internal: Internal,
     labels: Labels,
+    ...given(configs.find((config) => !isIpv6(config))),
+    ...(body.EnableIPv6 ? { ipv6: given(configs.find(isIpv6)) } : {}),
+  };
+}
+
+type IpamConfig = Pick<
+  NonNullable<NetworkCreateBody["IPAM"]>["Config"][number],
+  "Subnet" | "Gateway"
+>;
+
+function isIpv6({ Subnet, Gateway }: IpamConfig): boolean {
+  return (Subnet || Gateway).includes(":");
+}
+
+function given(config: IpamConfig | undefined) {
+  const { Subnet = "", Gateway = "" } = config ?? {};
+  return {
     ...(Subnet === "" ? {} : { subnet: Subnet }),
     ...(Gateway === "" ? {} : { gateway: Gateway }),
   };
@@ -62,6 +79,7 @@ export function networkJson(
   mine: ReadonlyMap<string, string>,
 ): Record<string, unknown> {
   const prefix = view.subnet.slice(view.subnet.indexOf("/"));
+  const prefix6 = view.ipv6?.subnet.replace(/^[^/]*/, "");
   const members = view.endpoints.filter(({ container }) => mine.has(container));
   return {
     Name: view.name,
@@ -70,11 +88,16 @@ export function networkJson(
     Scope: "local",
     Driver: view.driver,
     EnableIPv4: true,
-    EnableIPv6: false,
+    EnableIPv6: view.ipv6 !== undefined,
     IPAM: {
       Driver: "default",
       Options: null,
-      Config: view.subnet === "" ? [] : [{ Subnet: view.subnet, Gateway: view.gateway }],
+      Config: [
+        ...(view.subnet === "" ? [] : [{ Subnet: view.subnet, Gateway: view.gateway }]),
+        ...(view.ipv6 === undefined
+          ? []
+          : [{ Subnet: view.ipv6.subnet, Gateway: view.ipv6.gateway }]),
+      ],
     },
     Internal: view.internal,
     Attachable: false,
@@ -82,14 +105,14 @@ export function networkJson(
     ConfigFrom: { Network: "" },
     ConfigOnly: false,
     Containers: Object.fromEntries(
-      members.map(({ container, tap, mac, address }) => [
+      members.map(({ container, tap, mac, address, address6 }) => [
         container,
         {
           Name: mine.get(container) ?? "",
           EndpointID: `${container.slice(0, 32)}${tap}`,
           MacAddress: mac,
           IPv4Address: `${address}${prefix}`,
-          IPv6Address: "",
+          IPv6Address: address6 === undefined ? "" : `${address6}${prefix6}`,
         },
       ]),
     ),
@@ -125,14 +148,17 @@ function refuseUnsupported(body: NetworkCreateBody): void {
   const configs = IPAM?.Config ?? [];
   const [option] = [...Object.keys(Options), ...Object.keys(IPAM?.Options ?? {})];
   const wishes: readonly (readonly [string, boolean])[] = [
-    ["EnableIPv6", body.EnableIPv6 === true || configs.some(({ Subnet }) => Subnet.includes(":"))],
+    ["an IPv6 subnet without EnableIPv6", !body.EnableIPv6 && configs.some(isIpv6)],
     ["EnableIPv4=false", body.EnableIPv4 === false],
     ["Ingress", body.Ingress],
     ["ConfigOnly", body.ConfigOnly],
     ["ConfigFrom", (body.ConfigFrom?.Network ?? "") !== ""],
     [`Scope ${JSON.stringify(Scope.slice(0, 100))}`, Scope !== "" && Scope !== "local"],
     ["an IPAM driver", !["", "default"].includes(IPAM?.Driver ?? "")],
-    ["more than one subnet", configs.length > 1],
+    [
+      "more than one subnet of a family",
+      [true, false].some((six) => configs.filter((config) => isIpv6(config) === six).length > 1),
+    ],
     ["IPRange", configs.some(({ IPRange }) => IPRange !== "")],
     [
       "AuxiliaryAddresses",

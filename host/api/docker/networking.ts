@@ -1,9 +1,9 @@
 /** Networks and ports of a container between Docker's bodies and the engine's terms (moby api/types: HostConfig, EndpointSettings). */
 
-import { isIP, isIPv4 } from "node:net";
+import { isIP, isIPv4, isIPv6 } from "node:net";
+import type { DaemonContainerConfig } from "../../engine/daemon/model.ts";
 import type { NetworkSettings } from "../../engine/networks/network-settings.ts";
 import type { PortRequest } from "../../network/port-mapping.ts";
-import type { DaemonContainerConfig } from "../server/daemon-model.ts";
 import type { CreateBody, EndpointBody, HostConfigBody } from "./create-body.ts";
 import { apiError } from "./errors.ts";
 
@@ -27,14 +27,49 @@ export function readNetworking(body: CreateBody): Networking {
   const ports = readPorts(host.PortBindings);
   const networking: NetworkSettings = {
     ...(further.length > 0 ? { further } : {}),
+    ...readFurtherIps(others),
     ...(ports.length > 0 ? { ports } : {}),
     ...(host.PublishAllPorts ? { publishAll: true } : {}),
     ...(host.PublishAllPorts && exposed.length > 0 ? { exposed } : {}),
     ...readMac(own?.MacAddress || body.MacAddress),
     ...readAddress(own),
     ...(aliases.length > 0 ? { aliases } : {}),
+    ...readPolicyTexts(host.Annotations),
   };
   return { network, ...(Object.keys(networking).length > 0 ? { networking } : {}) };
+}
+
+function readFurtherIps(
+  others: readonly (readonly [string, EndpointBody])[],
+): Pick<NetworkSettings, "furtherIps"> {
+  const ips = others.flatMap(([name, endpoint]) => {
+    const { ip } = readAddress(endpoint);
+    return ip === undefined ? [] : [[name, ip] as const];
+  });
+  return ips.length === 0 ? {} : { furtherIps: Object.fromEntries(ips) };
+}
+
+/** Annotations that say what Docker's API has no field for: what may be reached, and how fast. */
+const EGRESS_ANNOTATION = "dvm.egress";
+const RATE_ANNOTATION = "dvm.network-rate";
+
+function readPolicyTexts(annotations: HostConfigBody["Annotations"]) {
+  const egress = annotations[EGRESS_ANNOTATION];
+  const rate = annotations[RATE_ANNOTATION];
+  return {
+    ...(egress === undefined ? {} : { egress }),
+    ...(rate === undefined ? {} : { rate }),
+  };
+}
+
+/** Those annotations, as `readNetworking` takes them. */
+export function policyAnnotations({
+  networking: { egress, rate } = {},
+}: Pick<DaemonContainerConfig, "networking">): Readonly<Record<string, string>> {
+  return {
+    ...(egress === undefined ? {} : { [EGRESS_ANNOTATION]: egress }),
+    ...(rate === undefined ? {} : { [RATE_ANNOTATION]: rate }),
+  };
 }
 
 /** The fields of the create body's own level, of `HostConfig`, and of `EndpointsConfig`. */
@@ -45,12 +80,14 @@ export function writeNetworking({ network, networking = {}, exposedPorts }: Daem
     exposed = [],
     mac,
     ip,
+    ip6,
     aliases,
     further = [],
+    furtherIps = {},
   } = networking;
   const own = {
     ...(mac === undefined ? {} : { MacAddress: mac }),
-    ...(ip === undefined ? {} : { IPAMConfig: { IPv4Address: ip } }),
+    ...ipamConfig(ip, ip6),
     ...(aliases === undefined ? {} : { Aliases: aliases }),
   };
   return {
@@ -62,20 +99,38 @@ export function writeNetworking({ network, networking = {}, exposedPorts }: Daem
     },
     endpoints: {
       ...(Object.keys(own).length > 0 ? { [network]: own } : {}),
-      ...Object.fromEntries(further.map((name) => [name, {}])),
+      ...Object.fromEntries(further.map((name) => [name, ipamConfig(furtherIps[name], undefined)])),
     },
   };
 }
 
-/** What may be changed of a stopped container's networks. @throws DvmError `UNSUPPORTED` */
-export function furtherNetwork(name: string, endpoint: EndpointBody | undefined): string {
-  if (endpoint?.IPAMConfig?.IPv4Address || endpoint?.MacAddress) {
+function ipamConfig(ip: string | undefined, ip6: string | undefined) {
+  if (ip === undefined && ip6 === undefined) return {};
+  return {
+    IPAMConfig: {
+      ...(ip === undefined ? {} : { IPv4Address: ip }),
+      ...(ip6 === undefined ? {} : { IPv6Address: ip6 }),
+    },
+  };
+}
+
+/** How a further network is to be joined. @throws DvmError `UNSUPPORTED`, `BAD_REQUEST` */
+export function readJoin(
+  name: string,
+  endpoint: EndpointBody | undefined,
+): { readonly aliases: readonly string[]; readonly ip?: string } {
+  if (endpoint?.IPAMConfig?.IPv6Address || endpoint?.MacAddress) {
     throw apiError(
       "UNSUPPORTED",
-      `an address of one's own in a further network (${name.slice(0, 100)}) is not supported`,
+      `a MAC or IPv6 address of one's own in a further network (${name.slice(0, 100)}) is not supported`,
     );
   }
-  refuseEndpointWishes(endpoint);
+  const { ip } = readAddress(endpoint);
+  return { aliases: readAliases(endpoint), ...(ip === undefined ? {} : { ip }) };
+}
+
+function furtherNetwork(name: string, endpoint: EndpointBody): string {
+  readJoin(name, endpoint);
   return name;
 }
 
@@ -86,18 +141,19 @@ function readAliases(endpoint: EndpointBody | undefined): readonly string[] {
   return endpoint?.Aliases ?? [];
 }
 
-function readAddress(endpoint: EndpointBody | undefined): Pick<NetworkSettings, "ip"> {
+function readAddress(endpoint: EndpointBody | undefined): Pick<NetworkSettings, "ip" | "ip6"> {
   refuseEndpointWishes(endpoint);
-  const ip = endpoint?.IPAMConfig?.IPv4Address ?? "";
-  if (ip === "") return {};
-  if (!isIPv4(ip)) throw apiError("BAD_REQUEST", `invalid IPv4 address: ${ip.slice(0, 100)}`);
-  return { ip };
+  const { IPv4Address: ip = "", IPv6Address: ip6 = "" } = endpoint?.IPAMConfig ?? {};
+  if (ip !== "" && !isIPv4(ip)) {
+    throw apiError("BAD_REQUEST", `invalid IPv4 address: ${ip.slice(0, 100)}`);
+  }
+  if (ip6 !== "" && !isIPv6(ip6)) {
+    throw apiError("BAD_REQUEST", `invalid IPv6 address: ${ip6.slice(0, 100)}`);
+  }
+  return { ...(ip === "" ? {} : { ip }), ...(ip6 === "" ? {} : { ip6 }) };
 }
 
 function refuseEndpointWishes(endpoint: EndpointBody | undefined): void {
-  if (endpoint?.IPAMConfig?.IPv6Address) {
-    throw apiError("UNSUPPORTED", "IPv6 addresses are not supported");
-  }
   if (endpoint !== undefined && endpoint.Links.length > 0) {
     throw apiError("UNSUPPORTED", "links between containers are not supported");
   }
@@ -143,11 +199,9 @@ function readContainerPort(key: string): readonly [number, "tcp" | "udp"] {
 }
 
 function readHostIp(text: string): Pick<PortRequest, "hostIp"> {
-  // an address of IPv6 that means "all" is IPv4's here
-  if (text === "" || text === "0.0.0.0" || text === "::") return {};
-  if (isIPv4(text)) return { hostIp: text };
-  if (isIP(text) === 6)
-    throw apiError("UNSUPPORTED", `publishing on IPv6 (${text}) is not supported`);
+  // all of IPv4, and of IPv6 where the container has it
+  if (text === "" || text === "0.0.0.0") return {};
+  if (isIP(text) !== 0) return { hostIp: text };
   throw apiError("BAD_REQUEST", `invalid IP address: ${text.slice(0, 100)}`);
 }
 

@@ -1,7 +1,7 @@
 /** What a path is, as the header of `/containers/{id}/archive` tells it: base64 of JSON with Go's file mode. */
 
 import { Buffer } from "node:buffer";
-import type { PathStat } from "../server/daemon-model.ts";
+import type { PathStat } from "../../engine/daemon/container-files.ts";
 
 /** File types of `st_mode` (uapi/linux/stat.h) and Go's bits for them (os.FileMode). */
 const TYPES: ReadonlyMap<number, number> = new Map([

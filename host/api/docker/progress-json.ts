@@ -1,6 +1,6 @@
 /** Steps of a pull, push or load as Docker's clients draw them (moby pkg/jsonmessage). */
 
-import type { ImageProgress } from "../server/daemon-model.ts";
+import type { ImageProgress } from "../../engine/images/transfer-progress.ts";
 
 export function progressJson(progress: ImageProgress): Record<string, unknown> {
   const { id, status, current, total } = progress;

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { DaemonContainerConfig } from "../../engine/daemon/model.ts";
 import { DvmError } from "../../errors.ts";
-import type { DaemonContainerConfig } from "../server/daemon-model.ts";
 import { fittingBody } from "./arbitrary-body.ts";
 import { createBody } from "./create-body.ts";
+import { policyAnnotations, writeNetworking } from "./networking.ts";
 import { readCreate } from "./read-create.ts";
 import { readBySchema } from "./schema.ts";
-import { writeCreate } from "./write-create.ts";
+import { hostConfigJson, writeCreate } from "./write-create.ts";
 
 const NO_QUERY = { name: undefined, platform: undefined };
 
@@ -83,8 +84,18 @@ test("refuses by name what cannot be met", () => {
   const host = (fields: object) => refusal({ HostConfig: fields });
   assert.match(host({ Mounts: [{ Type: "npipe" }] }), /^UNSUPPORTED: a mount of type "npipe"/);
   assert.match(host({ PidMode: "host" }), /^UNSUPPORTED: HostConfig.PidMode "host"/);
-  assert.match(host({ OomKillDisable: true }), /^UNSUPPORTED: HostConfig.OomKillDisable/);
   assert.match(host({ MaskedPaths: [] }), /^UNSUPPORTED: HostConfig.MaskedPaths/);
+});
+
+test("reads whose namespaces a container is to have, and writes them as they came", () => {
+  const modes = { NetworkMode: "container:web", PidMode: "container:web", IpcMode: "shareable" };
+  const config = read({ HostConfig: modes });
+  assert.equal(config.network, "container:web");
+  assert.equal(config.pidMode, "container:web");
+  assert.equal(config.ipcMode, "shareable");
+  const written = hostConfigJson(config);
+  for (const [field, mode] of Object.entries(modes)) assert.equal(written[field], mode);
+  assert.equal(read({ HostConfig: { IpcMode: "private" } }).ipcMode, undefined);
 });
 
 test("reads networks, addresses and ports as Docker's clients write them", () => {
@@ -127,6 +138,30 @@ test("reads networks, addresses and ports as Docker's clients write them", () =>
   ]);
 });
 
+test("reads a policy from annotations, and an IPv6 address, and writes them again", () => {
+  const { network, networking } = read({
+    HostConfig: {
+      NetworkMode: "net",
+      PortBindings: { "80/tcp": [{ HostIp: "::", HostPort: "80" }] },
+      Annotations: { "dvm.egress": "public", "dvm.network-rate": "in=1mbit" },
+    },
+    NetworkingConfig: { EndpointsConfig: { net: { IPAMConfig: { IPv6Address: "fd00::9" } } } },
+  });
+  assert.deepEqual(networking, {
+    ports: [{ hostIp: "::", hostPorts: [80, 80], containerPort: 80, protocol: "tcp" }],
+    ip6: "fd00::9",
+    egress: "public",
+    rate: "in=1mbit",
+  });
+  const config = { network, networking } as const;
+  assert.deepEqual(policyAnnotations(config), {
+    "dvm.egress": "public",
+    "dvm.network-rate": "in=1mbit",
+  });
+  const written = writeNetworking({ ...read({}), ...config }).endpoints;
+  assert.deepEqual(written, { net: { IPAMConfig: { IPv6Address: "fd00::9" } } });
+});
+
 test("refuses networks and ports that make no sense, or that there are none of", () => {
   const ports = (bindings: object) => refusal({ HostConfig: { PortBindings: bindings } });
   const own = (endpoint: object) =>
@@ -136,9 +171,9 @@ test("refuses networks and ports that make no sense, or that there are none of",
   assert.match(ports({ "80/sctp": [] }), /^UNSUPPORTED: publishing ports of protocol sctp/);
   assert.match(ports({ "80/tcp": [{ HostPort: "9-8" }] }), /^BAD_REQUEST/);
   assert.match(ports({ "80/tcp": [{ HostPort: "70000" }] }), /^BAD_REQUEST/);
-  assert.match(ports({ "80/tcp": [{ HostIp: "::1" }] }), /^UNSUPPORTED: publishing on IPv6/);
+  assert.match(ports({ "80/tcp": [{ HostIp: "::g" }] }), /^BAD_REQUEST: invalid IP address/);
   assert.match(own({ IPAMConfig: { IPv4Address: "10.0.0" } }), /^BAD_REQUEST: invalid IPv4/);
-  assert.match(own({ IPAMConfig: { IPv6Address: "fe80::1" } }), /^UNSUPPORTED: IPv6/);
+  assert.match(own({ IPAMConfig: { IPv6Address: "10.0.0.1" } }), /^BAD_REQUEST: invalid IPv6/);
   assert.match(own({ Links: ["a"] }), /^UNSUPPORTED: links/);
   assert.match(refusal({ MacAddress: "01:00:00:00:00:00" }), /^BAD_REQUEST: invalid MAC/);
   assert.match(refusal({ HostConfig: { ExtraHosts: ["nohost"] } }), /^BAD_REQUEST: bad format/);

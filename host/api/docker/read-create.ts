@@ -1,15 +1,17 @@
 /** From the body of `POST /containers/create` to the configuration that the engine is asked for. */
 
 import type { MachineChoice, ResourceConfig } from "../../engine/container-config.ts";
+import type { DaemonContainerConfig, LogConfig, RestartPolicy } from "../../engine/daemon/model.ts";
 import type { Healthcheck } from "../../image/config.ts";
-import type { DaemonContainerConfig, LogConfig, RestartPolicy } from "../server/daemon-model.ts";
 import type { CreateBody, HealthcheckBody, HostConfigBody } from "./create-body.ts";
 import { readDeviceRates } from "./device-rates.ts";
+import { readDevices } from "./devices.ts";
 import { apiError } from "./errors.ts";
 import { extraHostLine } from "./extra-hosts.ts";
 import { readMounts } from "./mounts.ts";
 import { readNetworking } from "./networking.ts";
 import { securityOptions } from "./security-options.ts";
+import { readStorageOptions } from "./storage-options.ts";
 import { tmpfsMounts } from "./tmpfs.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 
@@ -81,11 +83,12 @@ function hostPart(host: HostConfigBody): HostPart {
     init: host.Init ?? false,
     readOnly: host.ReadonlyRootfs,
     privileged: host.Privileged,
+    ...readDevices(host),
     ...(host.UsernsMode === "private" ? { userNamespace: host.UsernsMode } : {}),
     autoRemove: host.AutoRemove,
     tmpfs: tmpfsMounts(host),
     ...nonZero("shmSize", host.ShmSize),
-    ...given("storageSize", storageSize(host.StorageOpt)),
+    ...readStorageOptions(host.StorageOpt),
     resources: readResources(host),
     ulimits: host.Ulimits.map(({ Name, Soft, Hard }) => ({ name: Name, soft: Soft, hard: Hard })),
     ...nonZero("oomScoreAdj", host.OomScoreAdj),
@@ -93,6 +96,8 @@ function hostPart(host: HostConfigBody): HostPart {
     capDrop: host.CapDrop,
     ...securityOptions(host.SecurityOpt, host.Privileged),
     sysctls: host.Sysctls,
+    ...given("pidMode", host.PidMode.startsWith("container:") ? host.PidMode : undefined),
+    ...given("ipcMode", /^(container:|shareable$)/.test(host.IpcMode) ? host.IpcMode : undefined),
     extraHosts: host.ExtraHosts.map(extraHostLine),
     dns: { servers: host.Dns, search: host.DnsSearch, options: host.DnsOptions },
     machine: machineChoice(host.Annotations),
@@ -116,7 +121,6 @@ export function readResources(
     | "CpusetCpus"
     | "CpusetMems"
     | "BlkioWeight"
-    | "MemorySwappiness"
     | `BlkioDevice${"Read" | "Write"}${"Bps" | "IOps"}`
     | "PidsLimit"
   >,
@@ -132,8 +136,6 @@ export function readResources(
     ...nonEmpty("cpusetCpus", host.CpusetCpus),
     ...nonEmpty("cpusetMems", host.CpusetMems),
     ...nonZero("blkioWeight", host.BlkioWeight),
-    // -1 is Docker's word for nothing asked
-    ...given("memorySwappiness", host.MemorySwappiness === -1 ? undefined : host.MemorySwappiness),
     ...readDeviceRates(host),
     ...nonZero("pids", host.PidsLimit ?? 0),
   };
@@ -222,26 +224,6 @@ function logConfig({ Type, Config }: HostConfigBody["LogConfig"]): LogConfig {
     );
   }
   return { driver, options: Config };
-}
-
-function storageSize(options: Readonly<Record<string, string>>): number | undefined {
-  let size: number | undefined;
-  for (const [key, value] of Object.entries(options)) {
-    if (key !== "size")
-      throw apiError("BAD_REQUEST", `unknown storage option: ${key.slice(0, 100)}`);
-    size = byteSize(value);
-  }
-  return size;
-}
-
-/** `10G`, as docker/go-units RAMInBytes takes it. */
-function byteSize(text: string): number {
-  const match = /^(\d{1,12}(?:\.\d{1,6})?) ?([kmgtp]?)(?:i?b)?$/i.exec(text);
-  if (match === null) {
-    throw apiError("BAD_REQUEST", `invalid size: ${JSON.stringify(text.slice(0, 100))}`);
-  }
-  const [, digits = "", unit = ""] = match;
-  return Math.trunc(Number(digits) * 1024 ** " kmgtp".indexOf(unit.toLowerCase() || " "));
 }
 
 /** Height and width; zeros are no size. */

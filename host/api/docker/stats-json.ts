@@ -1,6 +1,6 @@
 /** Counters as `GET /containers/{id}/stats` tells them, for the arithmetic of Docker's clients (cgroup v2). */
 
-import type { StatsSample } from "../server/daemon-model.ts";
+import type { StatsSample } from "../../engine/daemon/model.ts";
 import { ZERO_TIME } from "./container-json.ts";
 
 /** What a container that does not run has. */

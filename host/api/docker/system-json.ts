@@ -1,13 +1,9 @@
 /** The daemon about itself: `GET /version`, `GET /info`, `GET /system/df`. */
 
 import { availableParallelism, hostname, totalmem } from "node:os";
-import type {
-  ContainerView,
-  DaemonInfo,
-  DaemonVersion,
-  DiskUsage,
-  ImageView,
-} from "../server/daemon-model.ts";
+import type { ContainerView } from "../../engine/daemon/model.ts";
+import type { ImageView } from "../../engine/images/image-view.ts";
+import type { DaemonInfo, DaemonVersion, DiskUsage } from "../server/daemon-model.ts";
 import { containerSummaryJson } from "./container-json.ts";
 import { imageSummaryJson } from "./image-json.ts";
 
@@ -44,7 +40,7 @@ export function versionJson(about: DaemonVersion): Record<string, unknown> {
           Os: "linux",
           Arch: GO_ARCHITECTURE,
           KernelVersion: about.kernel,
-          Experimental: "false",
+          Experimental: `${about.experimental === true}`,
         },
       },
       ...about.components.map(({ name, version }) => ({
@@ -65,14 +61,19 @@ export function infoJson(
   const running = count("running", "restarting");
   const paused = count("paused");
   return {
+    ExperimentalBuild: about.experimental === true,
     ID: about.id,
     Containers: containers.length,
     ContainersRunning: running,
     ContainersPaused: paused,
     ContainersStopped: containers.length - running - paused,
     Images: about.images,
-    Driver: "erofs",
-    DriverStatus: [],
+    Driver: about.storage.driver,
+    DriverStatus: [
+      ["Backing Filesystem", about.storage.fileSystem],
+      ["Chosen By", about.storage.reason],
+      ["Shares Extents", String(about.storage.sharesExtents)],
+    ],
     Plugins: {
       Volume: ["local"],
       Network: ["bridge", "null", "user"],
@@ -81,12 +82,29 @@ export function infoJson(
     },
     ...hostFacts(about),
     ...FEATURES,
+    RegistryConfig: registryJson(about.registries),
     DockerRootDir: about.dataRoot,
     HttpProxy: "",
     HttpsProxy: "",
     NoProxy: "",
     Labels: [],
     Warnings: about.warnings.length > 0 ? about.warnings : null,
+  };
+}
+
+/** Loopback is always insecure, as with Docker (moby registry/config.go). */
+function registryJson({ insecure, mirrors }: DaemonInfo["registries"]): Record<string, unknown> {
+  const entry = (name: string, secure: boolean, own: readonly string[]) => [
+    name,
+    { Name: name, Mirrors: own, Secure: secure, Official: name === "docker.io" },
+  ];
+  return {
+    InsecureRegistryCIDRs: ["127.0.0.0/8", "::1/128"],
+    IndexConfigs: Object.fromEntries([
+      entry("docker.io", true, mirrors),
+      ...insecure.map((host) => entry(host, false, [])),
+    ]),
+    Mirrors: mirrors,
   };
 }
 
@@ -125,10 +143,8 @@ const FEATURES = {
   LoggingDriver: "json-file",
   CgroupDriver: "none",
   CgroupVersion: "2",
-  IndexServerAddress: "",
-  RegistryConfig: null,
+  IndexServerAddress: "https://index.docker.io/v1/",
   GenericResources: null,
-  ExperimentalBuild: false,
   Runtimes: { dvm: { path: "dvm" } },
   DefaultRuntime: "dvm",
   Swarm: {

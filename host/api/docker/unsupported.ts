@@ -23,12 +23,9 @@ type ResourceBody = Pick<
   | "BlkioWeightDevice"
   | "CgroupParent"
   | `CpuRealtime${"Period" | "Runtime"}`
-  | "Devices"
-  | "DeviceCgroupRules"
   | "DeviceRequests"
   | "KernelMemory"
   | "KernelMemoryTCP"
-  | "OomKillDisable"
 >;
 
 /** The same for limits alone. @throws DvmError `UNSUPPORTED` */
@@ -56,8 +53,8 @@ function configWishes(body: CreateBody): Wish[] {
 function hostWishes(host: HostConfigBody): Wish[] {
   return [
     ["HostConfig.Links", host.Links.length > 0],
-    mode("IpcMode", host.IpcMode, OWN_NAMESPACE),
-    mode("PidMode", host.PidMode, OWN_NAMESPACE),
+    otherMode("IpcMode", host.IpcMode),
+    otherMode("PidMode", host.PidMode),
     mode("UTSMode", host.UTSMode, OWN_NAMESPACE),
     mode("CgroupnsMode", host.CgroupnsMode, OWN_NAMESPACE),
     mode("UsernsMode", host.UsernsMode, new Set(["", "host", "private"])),
@@ -67,6 +64,11 @@ function hostWishes(host: HostConfigBody): Wish[] {
     ["HostConfig.MaskedPaths", host.MaskedPaths !== undefined && !host.Privileged],
     ["HostConfig.ReadonlyPaths", host.ReadonlyPaths !== undefined && !host.Privileged],
   ];
+}
+
+/** As `mode`, where a namespace of another container will do too. */
+function otherMode(field: string, value: string): Wish {
+  return mode(field, value.startsWith("container:") ? "" : value, OWN_NAMESPACE);
 }
 
 function mode(field: string, value: string, known: ReadonlySet<string>): Wish {
@@ -83,18 +85,7 @@ function resourceWishes(limits: ResourceBody): Wish[] {
     ],
     ["HostConfig.CpuRealtimePeriod", limits.CpuRealtimePeriod !== 0],
     ["HostConfig.CpuRealtimeRuntime", limits.CpuRealtimeRuntime !== 0],
-    [
-      "HostConfig.Devices",
-      limits.Devices.length > 0,
-      "a device of the host does not reach into a virtual machine, which has devices of its own: --privileged shows them",
-    ],
-    ["HostConfig.DeviceCgroupRules", limits.DeviceCgroupRules.length > 0],
     ["HostConfig.DeviceRequests", limits.DeviceRequests.length > 0],
     ["HostConfig.KernelMemory", limits.KernelMemory !== 0 || limits.KernelMemoryTCP !== 0],
-    [
-      "HostConfig.OomKillDisable",
-      limits.OomKillDisable === true,
-      "version 2 of the kernel's cgroups has no such switch: --oom-score-adj -1000 spares a process",
-    ],
   ];
 }

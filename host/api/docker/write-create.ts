@@ -1,12 +1,14 @@
 /** From a configuration to Docker's Config and HostConfig: what a client sends and what `inspect` shows. */
 
-import type { DaemonContainerConfig } from "../server/daemon-model.ts";
+import type { DaemonContainerConfig } from "../../engine/daemon/model.ts";
 import { writeDeviceRates } from "./device-rates.ts";
+import { writeDevices } from "./devices.ts";
 import { extraHostText } from "./extra-hosts.ts";
 import { writeMounts } from "./mounts.ts";
-import { writeNetworking } from "./networking.ts";
+import { policyAnnotations, writeNetworking } from "./networking.ts";
 import { ACCELERATOR_ANNOTATION, BACKEND_ANNOTATION } from "./read-create.ts";
 import { securityOptionTexts } from "./security-options.ts";
+import { writeStorageOptions } from "./storage-options.ts";
 
 /** The body of `POST /containers/create`. Name and platform travel in the query. */
 export function writeCreate(config: DaemonContainerConfig): Record<string, unknown> {
@@ -64,9 +66,7 @@ export function hostConfigJson(config: DaemonContainerConfig): Record<string, un
     Privileged: config.privileged,
     ReadonlyRootfs: config.readOnly,
     SecurityOpt: securityOptionTexts(config, config.privileged),
-    ...(config.storageSize === undefined
-      ? {}
-      : { StorageOpt: { size: String(config.storageSize) } }),
+    ...writeStorageOptions(config),
     Tmpfs: Object.fromEntries(
       config.tmpfs.map(({ destination, options }) => [destination, options.join(",")]),
     ),
@@ -75,6 +75,7 @@ export function hostConfigJson(config: DaemonContainerConfig): Record<string, un
     Runtime: "dvm",
     Isolation: "",
     ...limitFields(config),
+    ...writeDevices(config),
     Init: config.init,
   };
 }
@@ -89,10 +90,10 @@ function namespaceFields(config: DaemonContainerConfig) {
     DnsSearch: config.dns.search,
     ExtraHosts: config.extraHosts.map(extraHostText),
     GroupAdd: config.groupAdd,
-    IpcMode: "private",
+    IpcMode: config.ipcMode ?? "private",
     Cgroup: "",
     Links: null,
-    PidMode: "",
+    PidMode: config.pidMode ?? "",
     UTSMode: "",
     UsernsMode: config.userNamespace ?? "",
   };
@@ -112,22 +113,22 @@ function limitFields({ resources, ulimits }: DaemonContainerConfig) {
     CpusetCpus: resources.cpusetCpus ?? "",
     CpusetMems: resources.cpusetMems ?? "",
     ...writeDeviceRates(resources),
-    Devices: [],
-    DeviceCgroupRules: null,
     DeviceRequests: null,
     MemoryReservation: resources.memoryReservation ?? 0,
     MemorySwap: resources.memorySwap ?? 0,
     MemorySwappiness: resources.memorySwappiness ?? null,
-    OomKillDisable: false,
+    OomKillDisable: resources.oomKillDisable ?? null,
     PidsLimit: resources.pids ?? null,
     Ulimits: ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
   };
 }
 
 /** The choice of the machine is told as the annotation that makes it. */
-function annotations({ machine, annotations: own }: DaemonContainerConfig): Record<string, string> {
+function annotations(config: DaemonContainerConfig): Record<string, string> {
+  const { machine, annotations: own } = config;
   return {
     ...own,
+    ...policyAnnotations(config),
     ...(machine.accelerator === "auto" ? {} : { [ACCELERATOR_ANNOTATION]: machine.accelerator }),
     ...(machine.backend === "auto" ? {} : { [BACKEND_ANNOTATION]: machine.backend }),
   };

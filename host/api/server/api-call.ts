@@ -1,12 +1,13 @@
 /** One request: who asks for what, and the way to answer. */
 
 import type { IncomingMessage } from "node:http";
+import type { Caller, ContainerView } from "../../engine/daemon/model.ts";
 import { engineError } from "../../engine/errors.ts";
 import { apiError } from "../docker/errors.ts";
 import type { Query } from "../docker/query.ts";
 import type { DaemonEngine } from "./daemon-engine.ts";
-import type { Caller, ContainerView } from "./daemon-model.ts";
 import type { Hijack } from "./hijack.ts";
+import { mayTouch } from "./may-touch.ts";
 import type { Reply } from "./reply.ts";
 
 /** Longest JSON body, in `bytes`; a seccomp profile or a long environment fits well. */
@@ -88,11 +89,6 @@ export class ApiCall {
       throw apiError("BAD_REQUEST", `invalid JSON: ${message}`, { cause });
     }
   }
-}
-
-/** Whether the caller may see and touch what belongs to `owner`; without one it is the daemon's user's. */
-export function mayTouch(caller: Caller, owner: number | undefined): boolean {
-  return caller.uid === 0 || caller.uid === (owner ?? process.getuid?.() ?? 0);
 }
 
 /** Another user's container is as good as none. */

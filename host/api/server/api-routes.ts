@@ -8,7 +8,9 @@ import { execRoutes } from "./routes/exec.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { imageTransferRoutes } from "./routes/image-transfer.ts";
 import { imageRoutes } from "./routes/images.ts";
+import { loginRoutes } from "./routes/login.ts";
 import { networkRoutes } from "./routes/networks.ts";
+import { snapshotRoutes } from "./routes/snapshots.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { unsupportedRoutes } from "./routes/unsupported.ts";
 import { volumeRoutes } from "./routes/volumes.ts";
@@ -23,8 +25,10 @@ export const apiRoutes: readonly Route[] = [
   ...fileRoutes,
   ...imageRoutes,
   ...imageTransferRoutes,
+  ...loginRoutes,
   ...networkRoutes,
   ...volumeRoutes,
+  ...snapshotRoutes,
   ...toldWorkRoutes,
   ...unsupportedRoutes,
 ];

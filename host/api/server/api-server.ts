@@ -4,14 +4,16 @@ import { chmodSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Caller } from "../../engine/daemon/model.ts";
 import { peerCredentials } from "../../sys/peer-credentials.ts";
 import { Query } from "../docker/query.ts";
 import { API_VERSION } from "../docker/system-json.ts";
 import { ApiCall } from "./api-call.ts";
 import { checkVersion, splitVersion } from "./api-version.ts";
 import type { DaemonEngine } from "./daemon-engine.ts";
-import type { Caller } from "./daemon-model.ts";
 import { type Hijack, plainHijack, upgradedHijack } from "./hijack.ts";
+import { PROGRAM_HEADER } from "./program-header.ts";
+import type { ProgramWatch } from "./program-watch.ts";
 import { Reply } from "./reply.ts";
 import { type FoundRoute, type Route, Router } from "./router.ts";
 import { statusOf } from "./status.ts";
@@ -22,11 +24,15 @@ export interface ServerLog {
 }
 
 export interface ApiServerOptions {
+  /** whether what Docker calls experimental is served */
+  readonly experimental?: boolean;
   readonly engine: DaemonEngine;
   readonly routes: readonly Route[];
   /** version of dvm */
   readonly version: string;
   readonly log: ServerLog;
+  /** tells a client that asks how old the daemon's program is; absent: nobody is told */
+  readonly program?: ProgramWatch | undefined;
   /** tells who is at the other end; tests put another in its place */
   readonly identify?: (socket: Socket) => Caller;
 }
@@ -47,7 +53,7 @@ export class ApiServer implements AsyncDisposable {
     this.#router = new Router(options.routes);
     this.#headers = {
       "Api-Version": API_VERSION,
-      "Docker-Experimental": "false",
+      "Docker-Experimental": `${options.experimental === true}`,
       Ostype: "linux",
       Server: `Docker/${options.version} (linux)`,
     };
@@ -85,6 +91,10 @@ export class ApiServer implements AsyncDisposable {
   /** Since when nobody is connected, on the clock of `performance.now`; absent: somebody is. */
   get clientsGoneSince(): number | undefined {
     return this.#clients > 0 ? undefined : this.#clientsGoneSince;
+  }
+
+  get clients(): number {
+    return this.#clients;
   }
 
   /** Takes no more connections and cuts those there are. */
@@ -167,11 +177,21 @@ export class ApiServer implements AsyncDisposable {
     checkVersion(version);
     const caller = this.#callers.get(request.socket);
     if (caller === undefined) throw new Error("the connection has no caller");
+    this.#tellProgram(request, reply, caller);
     const query = new Query(new URLSearchParams(search));
     const { engine } = this.#options;
     const { parameters } = found;
     const parts = { request, caller, engine, version, parameters, query, reply, hijack, signal };
     return { found, call: new ApiCall(parts) };
+  }
+
+  #tellProgram({ headers }: IncomingMessage, reply: Reply, { uid }: Caller): void {
+    const asked = headers[PROGRAM_HEADER];
+    const { program } = this.#options;
+    if (asked === undefined || program === undefined) return;
+    const isOwn = uid === 0 || uid === process.getuid?.();
+    const mayRenew = asked === "renew" && isOwn && this.#clients === 1;
+    reply.header(PROGRAM_HEADER, program.tell(mayRenew));
   }
 
   #report(request: IncomingMessage, error: unknown, signal: AbortSignal): void {

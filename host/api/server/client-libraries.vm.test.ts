@@ -48,7 +48,9 @@ describe("dockerode", () => {
     assert.equal(String((await box.logs({ stdout: true })).subarray(8)), "up\n");
     await box.remove();
     while (!seen.includes("destroy")) await delay(20);
-    assert.deepEqual(seen, ["create", "start", "kill", "die", "destroy"]);
+    assert.deepEqual(seen, [
+      ...["create", "connect", "start", "kill", "die", "disconnect", "destroy"],
+    ]);
     (events as PassThrough).destroy();
   });
 

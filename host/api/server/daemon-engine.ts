@@ -6,63 +6,37 @@
  * code becomes which HTTP status. An `AbortSignal` is aborted when the client has gone.
  */
 
-import type { Readable, Writable } from "node:stream";
+import type { Readable } from "node:stream";
 import type { TerminalSize } from "#protocol";
-import type { CreateNetworkOptions, NetworkView } from "../../engine/networks/network-store.ts";
+import type { ContainerExit } from "../../engine/container-exit.ts";
+import type { ClientStreams } from "../../engine/daemon/client-attachment.ts";
+import type { PathChange, PathStat } from "../../engine/daemon/container-files.ts";
 import type {
   Caller,
-  ContainerEnd,
   ContainerSizes,
   ContainerUpdate,
   ContainerView,
   DaemonContainerConfig,
   DaemonEvent,
-  DaemonInfo,
-  DaemonVersion,
-  DiskUsage,
   ExecConfig,
   ExecView,
-  ImageProgress,
-  ImageView,
   LogEntry,
-  PathChange,
-  PathStat,
+  LogRequest,
   ProcessTable,
-  RegistryAuth,
   StatsSample,
-} from "./daemon-model.ts";
+  StopOptions,
+} from "../../engine/daemon/model.ts";
+import type { CreateNetworkOptions, NetworkView } from "../../engine/networks/network-store.ts";
+import type { DaemonInfo, DaemonVersion, DiskUsage } from "./daemon-model.ts";
+import type { ImageCalls } from "./served-images.ts";
 import type { VolumeCalls } from "./served-volumes.ts";
-
-/**
- * A client's ends of a process's streams. Closing or failing of one detaches it and does nothing else: the process
- * goes on. The engine ends none of them.
- */
-export interface ClientStreams {
-  /** read until its end, which closes the process's input if that is to close with its client */
-  readonly stdin?: Readable;
-  /** with a terminal it gets all output */
-  readonly stdout?: Writable;
-  readonly stderr?: Writable;
-}
+import type { SnapshotCalls } from "./snapshot-calls.ts";
 
 /** A client at a process's streams. */
 export interface Attachment {
   /** settles when the process's output has ended and was handed over, or after `detach`; never rejects */
   readonly done: Promise<void>;
   readonly detach: () => void;
-}
-
-export interface LogRequest {
-  readonly stdout: boolean;
-  readonly stderr: boolean;
-  /** whether to go on until the container ends */
-  readonly follow: boolean;
-  /** since the epoch, in `nanoseconds` */
-  readonly since?: bigint;
-  readonly until?: bigint;
-  /** how many lines from the end; absent: all */
-  readonly tail?: number;
-  readonly signal: AbortSignal;
 }
 
 export interface ContainerCalls {
@@ -103,7 +77,7 @@ export interface ContainerCalls {
       readonly signal: AbortSignal;
       readonly onWaiting: () => void;
     },
-  ): Promise<ContainerEnd>;
+  ): Promise<ContainerExit>;
   /**
    * Signals, waits, kills. A negative timeout waits for ever.
    *
@@ -128,13 +102,6 @@ export interface ContainerCalls {
   logs(id: string, caller: Caller, request: LogRequest): AsyncIterable<LogEntry>;
   update(id: string, caller: Caller, update: ContainerUpdate): Promise<readonly string[]>;
   sizes(id: string, caller: Caller): Promise<ContainerSizes>;
-}
-
-export interface StopOptions {
-  /** number, 1 to 64; absent: the container's own */
-  readonly signal?: number;
-  /** in `seconds`; absent: the container's own */
-  readonly timeout?: number;
 }
 
 export interface FileCalls {
@@ -179,54 +146,13 @@ export interface ExecCalls {
   resizeExec(id: string, caller: Caller, size: TerminalSize): Promise<void>;
 }
 
-export interface ImageCalls {
-  listImages(caller: Caller): Promise<readonly ImageView[]>;
-  /** By name, id or unique start of an id. @throws IMAGE_NOT_FOUND */
-  findImage(reference: string, caller: Caller): Promise<ImageView>;
-  pullImage(reference: string, caller: Caller, options: TransferOptions): Promise<void>;
-  pushImage(reference: string, caller: Caller, options: TransferOptions): Promise<void>;
-  tagImage(id: string, caller: Caller, name: string): Promise<void>;
-  /** Takes the name away, and with the last one the image. */
-  removeImage(
-    reference: string,
-    caller: Caller,
-    options: { readonly force: boolean; readonly prune: boolean },
-  ): Promise<RemovedImages>;
-  /** An archive as `docker save` writes it. */
-  saveImages(references: readonly string[], caller: Caller, signal: AbortSignal): Promise<Readable>;
-  /** @returns what was loaded: names, or ids of those without one */
-  loadImages(
-    tar: Readable,
-    caller: Caller,
-    options: Pick<TransferOptions, "onProgress" | "signal">,
-  ): Promise<readonly string[]>;
-  /** Makes an image of one layer. @returns its id */
-  importImage(tar: Readable, caller: Caller, options: ImportOptions): Promise<string>;
-  /** @returns id of the image */
+export interface CommitCall {
+  /** Makes an image of a container and what it has changed. @returns its id */
   commit(container: string, caller: Caller, options: CommitOptions): Promise<string>;
-  /** Removes what no name, container or image needs; `layers` that nothing uses go in any case. */
-  pruneImages(ids: readonly string[], caller: Caller): Promise<RemovedImages>;
-}
-
-export interface TransferOptions {
-  /** `OS/ARCHITECTURE[/VARIANT]` */
-  readonly platform?: string;
-  readonly auth?: RegistryAuth;
-  readonly onProgress: (progress: ImageProgress) => void;
-  readonly signal: AbortSignal;
-}
-
-export interface ImportOptions {
-  /** name to give it; absent: none */
-  readonly name?: string;
-  /** lines of a Dockerfile */
-  readonly changes: readonly string[];
-  readonly message: string;
-  readonly platform?: string;
-  readonly signal: AbortSignal;
 }
 
 export interface CommitOptions {
+  /** name to give it; absent: none */
   readonly name?: string;
   readonly author: string;
   readonly comment: string;
@@ -235,11 +161,8 @@ export interface CommitOptions {
   readonly pause: boolean;
 }
 
-export interface RemovedImages {
-  readonly untagged: readonly string[];
-  readonly deleted: readonly string[];
-  /** in `bytes` */
-  readonly reclaimed: number;
+export interface ImagesCall {
+  images(): ImageCalls;
 }
 
 export interface NetworkCalls {
@@ -251,17 +174,25 @@ export interface NetworkCalls {
   createNetwork(options: Omit<CreateNetworkOptions, "owner">, caller: Caller): Promise<string>;
   /** @throws NETWORK_IN_USE */
   removeNetwork(id: string, caller: Caller): Promise<void>;
-  /** Puts a container that does not run into a further network, from its next start on. @throws NOT_SUPPORTED */
+  /** Puts a container into a further network, at once if it runs. @throws NOT_SUPPORTED */
   connectNetwork(
     id: string,
     caller: Caller,
-    options: { readonly container: string; readonly aliases: readonly string[] },
+    options: {
+      readonly container: string;
+      readonly aliases: readonly string[];
+      readonly ip?: string;
+    },
   ): Promise<void>;
   disconnectNetwork(id: string, caller: Caller, container: string): Promise<void>;
 }
 
 export interface VolumesCall {
   volumes(): VolumeCalls;
+}
+
+export interface SnapshotsCall {
+  snapshots(): SnapshotCalls;
 }
 
 export interface SystemCalls {
@@ -280,7 +211,9 @@ export interface DaemonEngine
   extends ContainerCalls,
     FileCalls,
     ExecCalls,
-    ImageCalls,
+    CommitCall,
+    ImagesCall,
     NetworkCalls,
     VolumesCall,
+    SnapshotsCall,
     SystemCalls {}

@@ -13,6 +13,9 @@ describe("dvmd's command line", () => {
       debug: true,
       logFile: "l",
       idleTime: undefined,
+      experimental: false,
+      poolSize: undefined,
+      storageDriver: undefined,
     });
   });
 
@@ -24,7 +27,20 @@ describe("dvmd's command line", () => {
       debug: false,
       logFile: undefined,
       idleTime: undefined,
+      experimental: false,
+      poolSize: undefined,
+      storageDriver: undefined,
     });
+  });
+
+  it("takes a storage driver by its name, in the environment too", () => {
+    const driver = (words: string[], environment = {}) => {
+      const options = parseDaemonOptions(words, "1", environment);
+      return typeof options === "string" ? options : options.storageDriver;
+    };
+    assert.equal(driver(["--storage-driver", "block"], { DVM_STORAGE_DRIVER: "overlay" }), "block");
+    assert.equal(driver([], { DVM_STORAGE_DRIVER: "reflink" }), "reflink");
+    assert.throws(() => driver(["--storage-driver", "aufs"]), { code: "STORAGE_INVALID" });
   });
 
   it("takes a time after which it ends, 0 for never", () => {

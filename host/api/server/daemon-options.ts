@@ -4,6 +4,9 @@
  */
 
 import { Command, CommanderError } from "commander";
+import type { StorageDriver } from "../../engine/container-config.ts";
+import { MAX_POOL } from "../../engine/pool/machine-pool.ts";
+import { parseStorageDriver } from "../../engine/storage/storage-driver.ts";
 import { apiError } from "../docker/errors.ts";
 
 export interface DaemonOptions {
@@ -16,6 +19,12 @@ export interface DaemonOptions {
   readonly logFile: string | undefined;
   /** after how long without clients and running containers it ends, in `seconds`; absent: never */
   readonly idleTime: number | undefined;
+  /** machines that are kept ready; absent: the usual number */
+  readonly poolSize: number | undefined;
+  /** whether what Docker calls experimental is served */
+  readonly experimental: boolean;
+  /** of containers that ask for none; absent: the usual one */
+  readonly storageDriver: StorageDriver | undefined;
 }
 
 /**
@@ -25,6 +34,7 @@ export interface DaemonOptions {
 export function parseDaemonOptions(
   words: readonly string[],
   version: string,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
 ): DaemonOptions | string {
   const printed: string[] = [];
   const program = daemonCommand(version).configureOutput({
@@ -46,6 +56,9 @@ export function parseDaemonOptions(
     debug: values.debug === true,
     logFile: textOf(values.logFile),
     idleTime: secondsOf(textOf(values.idleTimeout)),
+    experimental: values.experimental === true,
+    poolSize: countOf(textOf(values.pool) ?? environment.DVM_POOL),
+    storageDriver: driverOf(textOf(values.storageDriver) ?? environment.DVM_STORAGE_DRIVER),
   };
 }
 
@@ -58,6 +71,15 @@ function daemonCommand(version: string): Command {
     .option("-D, --debug", "log every request")
     .option("--log-file <file>", "where to log to, in place of standard error")
     .option("--idle-timeout <seconds>", "end when nobody has needed it for so long")
+    .option("--experimental", "serve Docker's checkpoints")
+    .option(
+      "--pool <number>",
+      "machines to keep ready for the next containers (default: 1 if emulated, else 0)",
+    )
+    .option(
+      "--storage-driver <name>",
+      "what containers' roots are stored in: overlay (the default), block, or reflink",
+    )
     .option(
       "--shared",
       "let every user of this machine connect; each sees its own containers, and all images",
@@ -68,6 +90,18 @@ function daemonCommand(version: string): Command {
 
 function textOf(value: string | boolean | undefined): string | undefined {
   return typeof value === "string" ? value : undefined;
+}
+
+function driverOf(text: string | undefined): StorageDriver | undefined {
+  return text === undefined || text === "" ? undefined : parseStorageDriver(text);
+}
+
+function countOf(text: string | undefined): number | undefined {
+  if (text === undefined || text === "") return undefined;
+  if (!/^\d{1,2}$/.test(text) || Number(text) > MAX_POOL) {
+    throw apiError("BAD_REQUEST", `not a number of machines from 0 to ${MAX_POOL}: ${text}`);
+  }
+  return Number(text);
 }
 
 /** Nothing and 0 are for ever. */

@@ -2,20 +2,25 @@
 
 import { rmSync } from "node:fs";
 import { dirname } from "node:path";
+import type { StorageDriver } from "../../engine/container-config.ts";
 import { Daemon } from "../../engine/daemon/daemon.ts";
 import type { ManagedContainer } from "../../engine/daemon/managed-container.ts";
+import type { Caller } from "../../engine/daemon/model.ts";
 import { ImageEngine } from "../../engine/images/image-engine.ts";
+import { ImageWorker } from "../../engine/images/image-worker.ts";
 import { makePrivateFolder } from "../../engine/paths.ts";
 import { realParts } from "../../engine/real-parts.ts";
 import { apiRoutes } from "./api-routes.ts";
 import { ApiServer, type ServerLog } from "./api-server.ts";
 import { availableEngine } from "./available-engine.ts";
-import type { Caller } from "./daemon-model.ts";
 import type { DaemonPlaces } from "./daemon-places.ts";
 import { whenIdle } from "./idle-watch.ts";
+import { imageProgram } from "./image-program.ts";
 import { LOCK_NAME } from "./lock-holder.ts";
+import type { ProgramWatch } from "./program-watch.ts";
 import { ServedEngine } from "./served-engine.ts";
 import { clearSocket, lockInstance, openFolder } from "./single-instance.ts";
+import { sweepRunBase } from "./sweep-run-base.ts";
 import { tellCaller } from "./told-work.ts";
 
 export interface DaemonLog extends ServerLog {
@@ -27,12 +32,22 @@ export interface OpenDaemonOptions {
   readonly places: DaemonPlaces;
   /** whether other users may connect */
   readonly shared: boolean;
+  /** whether what Docker calls experimental is served */
+  readonly experimental?: boolean;
+  /** machines that are kept ready; absent: the usual number */
+  readonly poolSize?: number | undefined;
+  /** of containers that ask for none; absent: the usual one */
+  readonly storageDriver?: StorageDriver | undefined;
   /** version of dvm */
   readonly version: string;
   readonly log: DaemonLog;
+  /** absent: the daemon stays what it is when dvm is updated */
+  readonly program?: ProgramWatch | undefined;
 }
 
 export interface OpenedDaemon extends AsyncDisposable {
+  /** whether nobody is connected */
+  readonly isAlone: () => boolean;
   /** Resolved when nobody has been connected and no container has run for so many `seconds`. */
   readonly whenIdle: (idleTime: number) => Promise<void>;
 }
@@ -44,17 +59,20 @@ export interface OpenedDaemon extends AsyncDisposable {
  * @throws DvmError `DAEMON_BUSY` when the data root or the socket is another's
  */
 export async function openDaemon(options: OpenDaemonOptions): Promise<OpenedDaemon> {
-  const { places, shared, version, log } = options;
+  const { places, shared, version, log, program, experimental = false } = options;
   await using undo = new AsyncDisposableStack();
   makePrivateFolder(places.dataRoot);
   makePrivateFolder(dirname(places.socket));
   undo.use(lockInstance(`${places.dataRoot}/${LOCK_NAME}`, places.dataRoot));
   undo.use(lockInstance(`${places.socket}.lock`, places.socket));
   clearSocket(places.socket);
+  sweepRunBase(dirname(places.runRoot));
   const daemon = undo.use(
     await Daemon.open({
       paths: places,
       parts: realParts,
+      poolSize: options.poolSize,
+      storageDriver: options.storageDriver,
       onEvent: (event) => {
         if (event.type === "warning") log.warn(event, "engine");
         else log.debug(event, "engine");
@@ -63,9 +81,25 @@ export async function openDaemon(options: OpenDaemonOptions): Promise<OpenedDaem
     }),
   );
   const images = await ImageEngine.open(places.dataRoot);
-  const engine = new ServedEngine({ daemon, images, version, dataRoot: places.dataRoot });
+  const { dataRoot } = places;
+  const worker = undo.use(new ImageWorker(imageProgram(), dataRoot));
+  const engine = new ServedEngine({
+    daemon,
+    experimental,
+    images,
+    runJob: worker.run,
+    version,
+    dataRoot,
+  });
   const server = undo.use(
-    new ApiServer({ engine: availableEngine(engine), routes: apiRoutes, version, log }),
+    new ApiServer({
+      engine: availableEngine(engine),
+      experimental,
+      routes: apiRoutes,
+      version,
+      log,
+      program,
+    }),
   );
   undo.defer(() => rmSync(places.socket, { force: true }));
   await server.listen(places.socket, shared ? 0o666 : 0o600);
@@ -74,6 +108,7 @@ export async function openDaemon(options: OpenDaemonOptions): Promise<OpenedDaem
   log.info({ socket: places.socket, dataRoot: places.dataRoot, pid: process.pid }, "dvmd serves");
   const all = undo.move();
   return {
+    isAlone: () => server.clients === 0,
     whenIdle: (idleTime) =>
       whenIdle({
         clientsGoneSince: () => server.clientsGoneSince,

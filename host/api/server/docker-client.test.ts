@@ -45,7 +45,7 @@ test("docker version and info know the daemon", options, async () => {
   ]);
   assert.equal(out, "1.47 0.1.0\n");
   const info = await docker(server, ["info", "--format", "{{.Driver}} {{.DockerRootDir}}"]);
-  assert.equal(info.out, "erofs /data\n");
+  assert.equal(info.out, "overlay /data\n");
 });
 
 test("docker run gives output, errors and exit code of the process", options, async () => {

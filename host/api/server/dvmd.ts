@@ -8,6 +8,10 @@ import { DvmError } from "../../errors.ts";
 import { openDaemon } from "./daemon.ts";
 import { type DaemonOptions, parseDaemonOptions } from "./daemon-options.ts";
 import { daemonPlaces } from "./daemon-places.ts";
+import { ProgramWatch } from "./program-watch.ts";
+
+/** Why it ends when dvm was updated. */
+const RENEWED = "dvm was updated";
 
 void main();
 
@@ -36,19 +40,37 @@ async function serve(options: DaemonOptions): Promise<void> {
   // the terminal that it was started from may go away
   process.on("SIGHUP", () => {});
   const ending = firstSignal();
+  const program = process.env.DVM_UPDATE === "off" ? undefined : new ProgramWatch();
   const daemon = await openDaemon({
     places: daemonPlaces(options),
     shared: options.shared,
+    poolSize: options.poolSize,
+    experimental: options.experimental,
+    storageDriver: options.storageDriver,
     version: dvmVersion(),
     log,
+    program,
   });
+  void program?.watch(daemon.isAlone);
   const { idleTime } = options;
   const idle = idleTime === undefined ? [] : [daemon.whenIdle(idleTime).then(() => "idle")];
-  const reason = await Promise.race([ending, ...idle]);
+  const renewal = program === undefined ? [] : [program.renewal.then(() => RENEWED)];
+  const reason = await Promise.race([ending, ...idle, ...renewal]);
   log.info({ reason }, "dvmd ends");
   await daemon[Symbol.asyncDispose]();
+  if (reason === RENEWED) startAnew();
   // machines run on, and what connects us to them would keep us
   process.exit();
+}
+
+/** The program as it is now, in this process: whoever watches over that does not notice. */
+function startAnew(): void {
+  const path = join(PROJECT_ROOT, "bin", "dvmd");
+  const environment = Object.entries(process.env).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value] as const],
+  );
+  // a Node without it ends, and the next client starts a daemon
+  process.execve?.(path, [path, ...process.argv.slice(2)], Object.fromEntries(environment));
 }
 
 /** The first signal that asks for an end; a second one gets it at once. */

@@ -86,7 +86,7 @@ describe("the stock docker client's networks", { skip }, () => {
     );
   });
 
-  it("puts a stopped container into further networks and refuses that of a running one", async () => {
+  it("puts containers into further networks and takes them out, whether they run or not", async () => {
     await succeed("network", "create", "two");
     await succeed("network", "connect", "two", "web");
     await succeed("start", "web");
@@ -95,12 +95,92 @@ describe("the stock docker client's networks", { skip }, () => {
     assert.equal(await succeed("inspect", "-f", names, "web"), "one two \n");
     const ask = ["run", "--rm", "--network", "two", "busybox", "wget", "-qO-"];
     assert.equal(await succeed(...ask, "http://web/x"), "hello\n");
-    const { err } = await docker(["network", "connect", "bridge", "web"]);
-    assert.match(err, /a running machine gets no other network cards/);
+    await succeed("network", "create", "--subnet", "10.213.8.0/24", "three");
+    await succeed("network", "connect", "--ip", "10.213.8.5", "--alias", "live", "three", "web");
+    assert.equal(await succeed("inspect", "-f", names, "web"), "one three two \n");
+    const asked = ["run", "--rm", "--network", "three", "busybox", "wget", "-qO-"];
+    assert.equal(await succeed(...asked, "http://live/x"), "hello\n");
+    const members = "{{range .Containers}}{{.Name}} {{.IPv4Address}}{{end}}";
+    assert.equal(
+      await succeed("network", "inspect", "-f", members, "three"),
+      "web 10.213.8.5/24\n",
+    );
+    // the next dvmd knows what was joined, and takes it away
+    await dvmd.kill();
+    await dvmd.start();
+    await succeed("network", "disconnect", "three", "web");
+    assert.equal(await succeed("inspect", "-f", names, "web"), "one two \n");
+    assert.equal(await succeed("exec", "web", "sh", "-c", "ls /sys/class/net"), "eth0\neth1\nlo\n");
     await succeed("stop", "-t", "0", "web");
     await succeed("network", "disconnect", "one", "web");
     assert.equal(await succeed("inspect", "-f", names, "web"), "two \n");
     await succeed("rm", "web");
-    assert.match(await succeed("network", "prune", "-f"), /one[\s\S]*two/);
+    assert.match(await succeed("network", "prune", "-f"), /one[\s\S]*three[\s\S]*two/);
+  });
+
+  it("shares the host's network, as far as a machine can", async () => {
+    const serve = SERVE.replace("-p 80", "-p 38080");
+    await succeed(
+      "run",
+      "-d",
+      "--name",
+      "shared",
+      "--network",
+      "host",
+      "busybox",
+      "sh",
+      "-c",
+      serve,
+      "hi",
+    );
+    await serving(38_080);
+    assert.equal(await fetchText(38_080), "hi\n");
+    const mode =
+      "{{.HostConfig.NetworkMode}} {{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}";
+    assert.equal(await succeed("inspect", "-f", mode, "shared"), "host host\n");
+    const { err } = await docker(["network", "connect", "one", "shared"]);
+    assert.match(err, /network one not found|several networks are supported for bridges only/);
+    await succeed("rm", "-f", "shared");
+    await assert.rejects(fetchText(38_080));
+  });
+
+  it("makes networks with IPv6, whose containers have addresses and names of both families", async () => {
+    const subnets = ["--ipv6", "--subnet", "fd00:213::/64", "--subnet", "10.213.9.0/24"];
+    await succeed("network", "create", ...subnets, "--gateway", "fd00:213::ff", "six");
+    const format = "{{.EnableIPv6}} {{range .IPAM.Config}}{{.Subnet}} {{.Gateway}} {{end}}";
+    assert.equal(
+      await succeed("network", "inspect", "-f", format, "six"),
+      "true 10.213.9.0/24 10.213.9.1 fd00:213::/64 fd00:213::ff \n",
+    );
+    const words = ["--network", "six", "--ip6", "fd00:213::9"];
+    await succeed("run", "-d", "--name", "web6", ...words, "busybox", "sh", "-c", SERVE, "hello");
+    const settings = ".NetworkSettings.Networks.six";
+    const addresses = `{{${settings}.GlobalIPv6Address}}/{{${settings}.GlobalIPv6PrefixLen}} {{${settings}.IPv6Gateway}}`;
+    assert.equal(
+      await succeed("inspect", "-f", addresses, "web6"),
+      "fd00:213::9/64 fd00:213::ff\n",
+    );
+    const members = "{{range .Containers}}{{.IPv6Address}}{{end}}";
+    assert.equal(await succeed("network", "inspect", "-f", members, "six"), "fd00:213::9/64\n");
+    const ask = ["run", "--rm", "--network", "six", "busybox"];
+    assert.match(await succeed(...ask, "nslookup", "-type=AAAA", "web6"), /fd00:213::9/);
+    const fetched = await succeed(
+      ...ask,
+      "sh",
+      "-c",
+      "ping -6 -c 1 fd00:213::9 && wget -qO- http://web6/x",
+    );
+    assert.match(fetched, /hello\n$/);
+    await succeed("rm", "-f", "web6");
+    await succeed("network", "rm", "six");
+    const { err } = await docker([
+      "network",
+      "create",
+      "--ipv6",
+      "--subnet",
+      "fd00:213::/127",
+      "six",
+    ]);
+    assert.match(err, /invalid subnet: fd00:213::\/127/);
   });
 });

@@ -1,15 +1,19 @@
 /** The engine as the API server asks for it: containers, execs and events of a `Daemon`, images of an `ImageEngine`. */
 
 import { release } from "node:os";
-import { PassThrough, type Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import type { TerminalSize } from "#protocol";
+import type { ContainerExit } from "../../engine/container-exit.ts";
 import {
+  connectContainer,
+  disconnectContainer,
   pauseContainer,
-  reconfigureContainer,
   unpauseContainer,
   updateContainer,
 } from "../../engine/daemon/change-container.ts";
+import type { ClientStreams } from "../../engine/daemon/client-attachment.ts";
 import { createExec, execView, startExec } from "../../engine/daemon/container-exec.ts";
+import type { PathChange, PathStat } from "../../engine/daemon/container-files.ts";
 import {
   changes,
   exportTar,
@@ -19,47 +23,44 @@ import {
   writeArchive,
 } from "../../engine/daemon/container-files.ts";
 import type { Daemon } from "../../engine/daemon/daemon.ts";
-import { processTable } from "../../engine/daemon/top.ts";
-import type { ImageEngine } from "../../engine/images/image-engine.ts";
-import { withNetwork, withoutNetwork } from "../../engine/networks/change-networks.ts";
-import { NetworkStore, type NetworkView } from "../../engine/networks/network-store.ts";
-import type {
-  Attachment,
-  ClientStreams,
-  CommitOptions,
-  DaemonEngine,
-  ImportOptions,
-  LogRequest,
-  StopOptions,
-  TransferOptions,
-  WriteArchiveOptions,
-} from "./daemon-engine.ts";
 import type {
   Caller,
-  ContainerEnd,
   ContainerSizes,
   ContainerUpdate,
   ContainerView,
   DaemonContainerConfig,
   DaemonEvent,
-  DaemonInfo,
-  DaemonVersion,
-  DiskUsage,
   ExecConfig,
   ExecView,
-  ImageView,
   LogEntry,
-  PathChange,
-  PathStat,
+  LogRequest,
   ProcessTable,
   StatsSample,
-} from "./daemon-model.ts";
-import { checkMayName, transfer } from "./image-rights.ts";
+  StopOptions,
+} from "../../engine/daemon/model.ts";
+import { processTable } from "../../engine/daemon/top.ts";
+import type { ImageEngine } from "../../engine/images/image-engine.ts";
+import type { RunJob } from "../../engine/images/image-worker.ts";
+import { NetworkStore, type NetworkView } from "../../engine/networks/network-store.ts";
+import { networkError } from "../../network/errors.ts";
+import type {
+  Attachment,
+  CommitOptions,
+  DaemonEngine,
+  WriteArchiveOptions,
+} from "./daemon-engine.ts";
+import type { DaemonInfo, DaemonVersion, DiskUsage } from "./daemon-model.ts";
+import { ServedImages } from "./served-images.ts";
 import { ServedVolumes } from "./served-volumes.ts";
+import { type SnapshotCalls, servedSnapshots } from "./snapshot-calls.ts";
 
 export interface ServedEngineOptions {
   readonly daemon: Daemon;
+  /** whether what Docker calls experimental is served */
+  readonly experimental?: boolean;
   readonly images: ImageEngine;
+  /** does what takes long with images */
+  readonly runJob: RunJob;
   /** version of dvm */
   readonly version: string;
   readonly dataRoot: string;
@@ -68,6 +69,7 @@ export interface ServedEngineOptions {
 export class ServedEngine implements Partial<DaemonEngine> {
   readonly #daemon: Daemon;
   readonly #images: ImageEngine;
+  readonly #served: ServedImages;
   readonly #networks: NetworkStore;
   readonly #volumes: ServedVolumes;
   readonly #options: ServedEngineOptions;
@@ -76,6 +78,12 @@ export class ServedEngine implements Partial<DaemonEngine> {
     this.#options = options;
     this.#daemon = options.daemon;
     this.#images = options.images;
+    this.#served = new ServedImages({
+      images: options.images,
+      runJob: options.runJob,
+      events: options.daemon.events,
+      containersOf: (caller) => new Set(options.daemon.list(caller).map(({ id }) => id)),
+    });
     this.#networks = new NetworkStore(options.dataRoot);
     this.#volumes = new ServedVolumes(options.dataRoot, options.daemon.events);
   }
@@ -113,7 +121,7 @@ export class ServedEngine implements Partial<DaemonEngine> {
     id: string,
     _caller: Caller,
     options: Parameters<DaemonEngine["wait"]>[2],
-  ): Promise<ContainerEnd> {
+  ): Promise<ContainerExit> {
     return this.#daemon.get(id).wait(options);
   }
 
@@ -196,85 +204,17 @@ export class ServedEngine implements Partial<DaemonEngine> {
     return this.#daemon.ofExec(id).run.execs.resize(id, size);
   }
 
-  listImages(): Promise<readonly ImageView[]> {
-    return this.#images.list();
-  }
-
-  findImage(reference: string): Promise<ImageView> {
-    return this.#images.find(reference);
-  }
-
-  async pullImage(reference: string, caller: Caller, options: TransferOptions): Promise<void> {
-    const { digest, isNew, name } = await this.#images.pull(reference, transfer(options, caller));
-    options.onProgress({ status: `Digest: ${digest}` });
-    const what = isNew ? "Downloaded newer image for" : "Image is up to date for";
-    options.onProgress({ status: `Status: ${what} ${familiar(name)}` });
-    this.#tellImage("pull", name);
-  }
-
-  async pushImage(reference: string, caller: Caller, options: TransferOptions): Promise<void> {
-    const { digest, size } = await this.#images.push(reference, transfer(options, caller));
-    options.onProgress({ status: `digest: ${digest} size: ${size}` });
-    this.#tellImage("push", reference);
-  }
-
-  async tagImage(id: string, caller: Caller, name: string): Promise<void> {
-    checkMayName(caller);
-    await this.#images.tag(id, name);
-    this.#tellImage("tag", name);
-  }
-
-  async removeImage(
-    reference: string,
-    caller: Caller,
-    { force }: { readonly force: boolean },
-  ): ReturnType<DaemonEngine["removeImage"]> {
-    checkMayName(caller);
-    const removed = await this.#images.remove(reference, { force });
-    for (const id of removed.deleted) this.#tellImage("delete", id);
-    return removed;
-  }
-
-  async saveImages(
-    references: readonly string[],
-    _caller: Caller,
-    signal: AbortSignal,
-  ): Promise<Readable> {
-    const output = new PassThrough();
-    // what cannot be found is an answer of its own
-    for (const reference of references) await this.#images.find(reference);
-    this.#images.save(references, output, signal).then(
-      () => output.end(),
-      (error: Error) => output.destroy(error),
-    );
-    return output;
-  }
-
-  async loadImages(
-    tar: Readable,
-    caller: Caller,
-    options: Pick<TransferOptions, "onProgress" | "signal">,
-  ): Promise<readonly string[]> {
-    checkMayName(caller);
-    const loaded = await this.#images.load(tar, options);
-    return loaded.map(({ id, name }) => (name === undefined ? id : familiar(name)));
-  }
-
-  async importImage(tar: Readable, caller: Caller, options: ImportOptions): Promise<string> {
-    if (options.name !== undefined) checkMayName(caller);
-    const id = await this.#images.import(tar, options);
-    this.#tellImage("import", id);
-    return id;
+  images(): ServedImages {
+    return this.#served;
   }
 
   async commit(container: string, caller: Caller, options: CommitOptions): Promise<string> {
-    if (options.name !== undefined) checkMayName(caller);
     const found = this.#daemon.get(container);
     const { name, author, changes: lines, comment } = options;
     const pauses = options.pause && found.record.state.status === "running";
     if (pauses) await pauseContainer(found);
     try {
-      const id = await this.#images.commit(await layerTar(found), {
+      const id = await this.#images.for(caller.uid).commit(await layerTar(found), {
         base: found.record.image.manifestDigest,
         section: committedSection(found.config),
         changes: lines,
@@ -283,34 +223,36 @@ export class ServedEngine implements Partial<DaemonEngine> {
         ...(name === undefined ? {} : { name }),
       });
       found.tell("commit", { imageID: id, comment });
+      if (name !== undefined) this.#served.tellNamed(caller, id, name);
       return id;
     } finally {
       if (pauses) await unpauseContainer(found).catch(() => {});
     }
   }
 
-  async pruneImages(
-    ids: readonly string[],
-    caller: Caller,
-  ): ReturnType<DaemonEngine["pruneImages"]> {
-    checkMayName(caller);
-    const chosen = new Set(ids);
-    return this.#images.prune({ all: true, accepts: (id) => chosen.has(id) });
-  }
-
   async version(): Promise<DaemonVersion> {
-    return { version: this.#options.version, kernel: release(), components: [] };
+    const { version, experimental = false } = this.#options;
+    return { version, kernel: release(), components: [], experimental };
   }
 
-  async info(): Promise<DaemonInfo> {
+  async info(caller: Caller): Promise<DaemonInfo> {
     const { dataRoot } = this.#options;
-    const images = await this.#images.list();
+    const images = await this.#served.list(caller);
     const id = this.#daemon.id;
-    return { ...(await this.version()), id, dataRoot, images: images.length, warnings: [] };
+    const storage = await this.#daemon.storageInfo();
+    return {
+      ...(await this.version()),
+      id,
+      dataRoot,
+      images: images.length,
+      storage,
+      registries: await this.#served.registries(),
+      warnings: [],
+    };
   }
 
   async diskUsage(caller: Caller): Promise<DiskUsage> {
-    const { layers, images } = await this.#images.diskUsage();
+    const { layers, images } = await this.#served.usage(caller);
     const containers = this.#daemon
       .list(caller)
       .map(async (container) => ({ id: container.id, sizes: await container.kept.sizes() }));
@@ -341,6 +283,10 @@ export class ServedEngine implements Partial<DaemonEngine> {
     return writeArchive(this.#daemon.get(id), options);
   }
 
+  snapshots(): SnapshotCalls {
+    return servedSnapshots(this.#daemon, this.#options.experimental === true);
+  }
+
   volumes(): ServedVolumes {
     return this.#volumes;
   }
@@ -369,20 +315,25 @@ export class ServedEngine implements Partial<DaemonEngine> {
   async connectNetwork(
     id: string,
     caller: Caller,
-    { container, aliases }: { readonly container: string; readonly aliases: readonly string[] },
+    { container, ...join }: Parameters<DaemonEngine["connectNetwork"]>[2],
   ): Promise<void> {
     const network = this.#networks.view(id, caller.uid);
     const found = this.#daemon.get(container);
-    await reconfigureContainer(found, (config) => withNetwork(config, network.name, aliases));
+    this.#checkMeant(network, found.record.owner);
+    await connectContainer(found, network.name, join);
     this.#tellNetwork("connect", network, container);
+  }
+
+  /** A container finds its networks by their names, among those of its owner. */
+  #checkMeant({ name, id }: NetworkView, owner: number | undefined): void {
+    if (this.#networks.view(name, owner).id === id) return;
+    throw networkError("NO_SUCH_NETWORK", `network ${name} of the container's owner is another`);
   }
 
   async disconnectNetwork(id: string, caller: Caller, container: string): Promise<void> {
     const network = this.#networks.view(id, caller.uid);
     const found = this.#daemon.get(container);
-    await reconfigureContainer(found, (config) =>
-      withoutNetwork(config, [network.name, network.id]),
-    );
+    await disconnectContainer(found, [network.name, network.id]);
     this.#tellNetwork("disconnect", network, container);
   }
 
@@ -403,10 +354,6 @@ export class ServedEngine implements Partial<DaemonEngine> {
       ...(owner === undefined ? {} : { owner }),
     });
   }
-
-  #tellImage(action: string, id: string): void {
-    this.#daemon.events.emit({ type: "image", action, id, attributes: { name: id } });
-  }
 }
 
 /** What the container says in place of its image (moby daemon/commit.go). */
@@ -420,9 +367,4 @@ function committedSection(config: DaemonContainerConfig) {
     ...(Object.keys(labels).length > 0 ? { Labels: labels } : {}),
     ...(env.length > 0 ? { Env: env.filter((each) => each.includes("=")) } : {}),
   };
-}
-
-/** Without the registry and the folder that Docker leaves out. */
-function familiar(name: string): string {
-  return name.replace(/^docker\.io\/(library\/)?/, "");
 }

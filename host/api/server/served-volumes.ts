@@ -1,12 +1,12 @@
 /** The volumes as the API server asks for them. */
 
 import type { EventBus } from "../../engine/daemon/event-bus.ts";
+import type { Caller } from "../../engine/daemon/model.ts";
 import {
   type CreateVolumeOptions,
   VolumeStore,
   type VolumeView,
 } from "../../engine/volumes/volume-store.ts";
-import type { Caller } from "./daemon-model.ts";
 
 export interface VolumeCalls {
   /** Those that the caller may see, by name. */

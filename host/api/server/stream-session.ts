@@ -1,11 +1,12 @@
 /** A client at the streams of a process, from the beginning of the stream to its end: attach and exec alike. */
 
 import { PassThrough, type Readable } from "node:stream";
+import type { ClientStreams } from "../../engine/daemon/client-attachment.ts";
 import { DEFAULT_DETACH_KEYS, detachKeyFilter, parseDetachKeys } from "../docker/detach-keys.ts";
 import { STDERR, STDOUT } from "../docker/stdcopy.ts";
 import type { ApiCall } from "./api-call.ts";
 import { compareVersions } from "./api-version.ts";
-import type { Attachment, ClientStreams } from "./daemon-engine.ts";
+import type { Attachment } from "./daemon-engine.ts";
 import { MULTIPLEXED_STREAM, RAW_STREAM } from "./hijack.ts";
 import { outputSink } from "./output-sink.ts";
 

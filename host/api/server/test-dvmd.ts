@@ -33,8 +33,8 @@ export class TestDvmd implements AsyncDisposable {
   async start(onLine?: (line: string) => void): Promise<void> {
     rmSync(this.socket, { force: true });
     const words = ["--host", `unix://${this.socket}`, "--data-root", this.dataRoot, "--debug"];
-    // a template that the daemon makes by itself would come in between at any time
-    const env = { DVM_TEMPLATE: "off", ...process.env };
+    // a template that the daemon makes by itself, or an edited source, would come in between at any time
+    const env = { DVM_TEMPLATE: "off", DVM_UPDATE: "off", ...process.env };
     const child = spawn(join(ROOT, "bin", "dvmd"), words, {
       env,
       stdio: ["ignore", "ignore", onLine === undefined ? "ignore" : "pipe"],

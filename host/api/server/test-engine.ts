@@ -3,22 +3,26 @@
 import { randomBytes } from "node:crypto";
 import { EventEmitter, once } from "node:events";
 import { Readable } from "node:stream";
-import { engineError } from "../../engine/errors.ts";
-import type { RunConfig } from "../../image/config.ts";
-import { imageError } from "../../image/errors.ts";
-import { apiError } from "../docker/errors.ts";
-import type { Attachment, ClientStreams, DaemonEngine, LogRequest } from "./daemon-engine.ts";
+import type { ContainerExit } from "../../engine/container-exit.ts";
+import type { ClientStreams } from "../../engine/daemon/client-attachment.ts";
 import type {
   Caller,
-  ContainerEnd,
   ContainerView,
   DaemonContainerConfig,
   DaemonEvent,
   ExecView,
-  ImageView,
   LogEntry,
+  LogRequest,
   StatsSample,
-} from "./daemon-model.ts";
+} from "../../engine/daemon/model.ts";
+import { engineError } from "../../engine/errors.ts";
+import type { ImageView } from "../../engine/images/image-view.ts";
+import type { RunConfig } from "../../image/config.ts";
+import { imageError } from "../../image/errors.ts";
+import { apiError } from "../docker/errors.ts";
+import { availableCalls } from "./available-engine.ts";
+import type { Attachment, DaemonEngine } from "./daemon-engine.ts";
+import type { ImageCalls } from "./served-images.ts";
 import { TestProcess } from "./test-process.ts";
 
 export const TEST_RUN: RunConfig = {
@@ -175,12 +179,12 @@ export class TestDaemonEngine implements Calls {
       readonly signal: AbortSignal;
       readonly onWaiting: () => void;
     },
-  ): Promise<ContainerEnd> {
+  ): Promise<ContainerExit> {
     const { condition, signal, onWaiting } = options;
     const { changes, view } = this.#get(id);
     const { status, exitCode = 0 } = view.state;
     if (condition === "not-running" && status !== "running") return { exitCode, oomKilled: false };
-    let end: ContainerEnd = { exitCode, oomKilled: false };
+    let end: ContainerExit = { exitCode, oomKilled: false };
     changes.once("ended", (given) => {
       end = given;
     });
@@ -332,13 +336,16 @@ export class TestDaemonEngine implements Calls {
     return Readable.from([Buffer.from("export")]);
   }
 
-  async listImages() {
-    return [TEST_IMAGE];
-  }
-
-  async findImage(reference: string): Promise<ImageView> {
-    if (/^(?:busybox(?::latest)?|sha256:a1.*)$/.test(reference)) return TEST_IMAGE;
-    throw imageError("IMAGE_NOT_FOUND", `no such image: ${reference}`);
+  images(): ImageCalls {
+    const find = async (reference: string): Promise<ImageView> => {
+      if (/^(?:busybox(?::latest)?|sha256:a1.*)$/.test(reference)) return TEST_IMAGE;
+      throw imageError("IMAGE_NOT_FOUND", `no such image: ${reference}`);
+    };
+    const list = async () => [TEST_IMAGE];
+    const pull = async (reference: string): Promise<void> => {
+      throw imageError("IMAGE_NOT_FOUND", `no such image: ${reference}`);
+    };
+    return availableCalls<ImageCalls>({ list, find, findListed: find, pull });
   }
 
   async version() {
@@ -346,7 +353,23 @@ export class TestDaemonEngine implements Calls {
   }
 
   async info() {
-    return { ...(await this.version()), id: "ID", dataRoot: "/data", images: 1, warnings: [] };
+    const registries = { insecure: [], mirrors: [] };
+    const storage = {
+      driver: "overlay",
+      reason: "the default",
+      fileSystem: "ext4",
+      sharesExtents: false,
+    } as const;
+    const version = await this.version();
+    return {
+      ...version,
+      id: "ID",
+      dataRoot: "/data",
+      images: 1,
+      storage,
+      registries,
+      warnings: [],
+    };
   }
 
   async *events({ signal }: { readonly signal: AbortSignal }): AsyncGenerator<DaemonEvent> {

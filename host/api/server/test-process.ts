@@ -1,7 +1,7 @@
 /** For tests: a process that is a few lines, chosen by its command. */
 
 import type { Writable } from "node:stream";
-import type { ClientStreams } from "./daemon-engine.ts";
+import type { ClientStreams } from "../../engine/daemon/client-attachment.ts";
 
 /**
  * `echo WORD…` and `warn WORD…` write to stdout and stderr, `exit N` ends with a status, `cat` writes its input back,

@@ -4,11 +4,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Caller } from "../../engine/daemon/model.ts";
 import { PLAIN_CONFIG } from "../../engine/test-engine.ts";
 import { apiRoutes } from "./api-routes.ts";
 import { ApiServer } from "./api-server.ts";
 import { availableEngine } from "./available-engine.ts";
-import type { Caller } from "./daemon-model.ts";
 import { TestDaemonEngine } from "./test-engine.ts";
 
 export interface TestServer extends AsyncDisposable {

@@ -1,7 +1,7 @@
 /**
- * Work of the engine whose steps its caller wants to hear of, by the header `Dvm-Events`: the answer is a line of JSON
- * for each event, and a last one with the result or the failure. The header's value is a name that the client makes up,
- * by which it can call the work off and still hear when it is undone. Docker's clients do not ask for any of it, and
+ * Work that a client may call off and still hear when it is undone, by a name that it makes up and sends in the header
+ * `Dvm-Work`; and work of the engine whose steps it wants to hear of, by the header `Dvm-Events`, whose answer is a line
+ * of JSON for each event, and a last one with the result or the failure. Docker's clients do not ask for any of it, and
  * get the plain answer.
  */
 
@@ -14,6 +14,9 @@ import { errorBody, statusOf } from "./status.ts";
 
 /** Name of the header, as Node spells it. */
 export const EVENTS_HEADER = "dvm-events";
+const WORK_HEADER = "dvm-work";
+/** What a client may call its work: nothing that could be guessed. */
+const WORK_NAME = /^[0-9a-f]{32}$/;
 
 /** Of what a slow client has not read, in `bytes`: beyond it passing states and the guest's own words are left out. */
 const MAX_BEHIND = 1 << 20;
@@ -40,6 +43,22 @@ async function callOff(call: ApiCall): Promise<void> {
   call.reply.empty(204);
 }
 
+/** Does work whose signal is aborted when the client has gone, or calls the work off. */
+export async function callable<T>(
+  { request, signal }: ApiCall,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const name = request.headers[WORK_HEADER];
+  if (typeof name !== "string" || !WORK_NAME.test(name)) return work(signal);
+  const cancel = new AbortController();
+  underWay.set(name, cancel);
+  try {
+    return await work(AbortSignal.any([signal, cancel.signal]));
+  } finally {
+    underWay.delete(name);
+  }
+}
+
 export interface Answer {
   readonly status: number;
   /** absent: none */
@@ -53,7 +72,7 @@ export async function answerTold(
 ): Promise<void> {
   const { request, reply } = call;
   const name = request.headers[EVENTS_HEADER];
-  if (typeof name !== "string" || !/^[0-9a-f]{32}$/.test(name)) {
+  if (typeof name !== "string" || !WORK_NAME.test(name)) {
     const { status, body } = await work(call.signal);
     if (body === undefined) reply.empty(status);
     else reply.json(status, body);

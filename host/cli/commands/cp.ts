@@ -144,10 +144,10 @@ function resolveKept(path: string): string {
 
 async function localTarget(to: string): Promise<CopyTarget> {
   const path = /\/\.?$/.test(to) ? `${resolve(to)}/` : resolve(to);
-  const about = await stat(to).catch(() => undefined);
+  const about = await stat(to).catch(ifMissing);
   if (about === undefined) {
     const above = posix.dirname(withoutEnd(path));
-    const isThere = await stat(above).catch(() => undefined);
+    const isThere = await stat(above).catch(ifMissing);
     if (isThere?.isDirectory() !== true) {
       throw cliError("LOCAL_FILE", `invalid output path: directory ${above} does not exist`);
     }
@@ -156,13 +156,19 @@ async function localTarget(to: string): Promise<CopyTarget> {
   return { path, found: about.isDirectory() ? "folder" : "other" };
 }
 
+/** A path that is not there is to be made; whatever else is wrong is said. */
+function ifMissing(error: unknown): undefined {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code !== "ENOENT" && code !== "ENOTDIR" && code !== "NO_SUCH_PATH") throw error;
+}
+
 /** What is at a path in the container; a link there stands for what it points to. */
 async function remoteTarget(
   daemon: DaemonClient,
   container: string,
   path: string,
 ): Promise<CopyTarget> {
-  const about = await daemon.files.stat(container, path).catch(() => undefined);
+  const about = await daemon.files.stat(container, path).catch(ifMissing);
   if (about === undefined) return { path };
   if (!hasMode(about.mode, MODE_LINK) || about.linkTarget === "") {
     return { path, found: hasMode(about.mode, MODE_FOLDER) ? "folder" : "other" };

@@ -1,12 +1,14 @@
 /** dvm create: make a container that is started later. */
 
+import { createContainer } from "../../api/client/create-container.ts";
+import { withAbsoluteImage } from "../absolute-image.ts";
 import type { Command } from "../command.ts";
-import { createContainer } from "../create-container.ts";
 import { daemonConfig, daemonFlags } from "../daemon-flags.ts";
 import { cliError } from "../errors.ts";
 import { reserveCidfile } from "../parse/cidfile.ts";
 import { parseFlags } from "../parse/flag-set.ts";
 import { progressRenderer } from "../render/progress.ts";
+import { transferRenderer } from "../render/transfer.ts";
 import { runConfig } from "../run-config.ts";
 import { allRunFlags, runFlags, unsupportedHint, unsupportedNames } from "../run-flags.ts";
 import { interruptible } from "../terminal/interruptible.ts";
@@ -45,8 +47,9 @@ export const create: Command = {
     using daemon = await context.openDaemon();
     const { quiet } = values;
     const { onEvent, clear } = progressRenderer({ stderr, verbose: false, quiet });
+    const { onProgress: onTransfer } = transferRenderer(stderr, quiet);
     const id = await interruptible((signal) =>
-      createContainer({ daemon, config, onEvent, signal }),
+      createContainer(daemon, withAbsoluteImage(config), { onEvent, onTransfer, signal }),
     );
     clear();
     cidfile.write(id);

@@ -1,11 +1,11 @@
 /** dvm history: the steps that made an image. */
 
-import { type ImageView, openImages } from "../../api/engine-api.ts";
+import type { ImageStep } from "../../api/engine-api.ts";
 import type { Command } from "../command.ts";
 import { cliError } from "../errors.ts";
 import { asText, booleanFlag, parseFlags, valueFlag } from "../parse/flag-set.ts";
 import { helpFlag } from "../parse/image-flags.ts";
-import { humanDuration } from "../render/age.ts";
+import { agoOf, rfcTimeOf } from "../render/age.ts";
 import { renderRows } from "../render/rows.ts";
 import { humanSize } from "../render/size.ts";
 
@@ -39,7 +39,8 @@ export const history: Command = {
     const [reference] = args;
     if (reference === undefined || args.length > 1)
       throw cliError("ARGUMENTS", "'dvm history' requires 1 argument");
-    const rows = rowsOf(await (await openImages(context)).find(reference), values);
+    using daemon = await context.openDaemon();
+    const rows = rowsOf(await daemon.images.history(reference), values);
     context.stdout.write(
       values.quiet
         ? rows.map(({ ID }) => `${ID}\n`).join("")
@@ -50,24 +51,19 @@ export const history: Command = {
 };
 
 function rowsOf(
-  image: ImageView,
+  steps: readonly ImageStep[],
   values: { readonly "no-trunc": boolean; readonly human: boolean },
 ) {
   const whole = values["no-trunc"];
-  const id = whole ? image.id : image.id.replace("sha256:", "").slice(0, 12);
-  return image.history
-    .toReversed()
-    .map(({ created, createdBy = "", comment = "", size }, index) => {
-      const step = createdBy.replaceAll(/\s+/g, " ");
-      const age =
-        created === undefined ? "N/A" : `${humanDuration(Date.now() - Date.parse(created))} ago`;
-      return {
-        ID: index === 0 ? id : "<missing>",
-        CreatedAt: created ?? "",
-        CreatedSince: values.human ? age : (created ?? ""),
-        CreatedBy: whole || step.length <= MAX_STEP ? step : `${step.slice(0, MAX_STEP - 1)}…`,
-        Size: values.human ? humanSize(size) : String(size),
-        Comment: comment,
-      };
-    });
+  return steps.map(({ Id: id, Created: created, CreatedBy, Size: size, Comment: comment }) => {
+    const step = CreatedBy.replaceAll(/\s+/g, " ");
+    return {
+      ID: whole ? id : id.replace("sha256:", "").slice(0, 12),
+      CreatedAt: rfcTimeOf(created),
+      CreatedSince: values.human ? agoOf(created) : rfcTimeOf(created),
+      CreatedBy: whole || step.length <= MAX_STEP ? step : `${step.slice(0, MAX_STEP - 1)}…`,
+      Size: values.human ? humanSize(size) : String(size),
+      Comment: comment,
+    };
+  });
 }

@@ -8,7 +8,7 @@ export const image = commandGroup({
   members: {
     history: async () => (await import("./history.ts")).history,
     import: async () => (await import("./import.ts")).importCommand,
-    inspect: async () => (await import("./image-inspect.ts")).imageInspect,
+    inspect: async () => (await import("./inspect.ts")).imageInspect,
     load: async () => (await import("./load.ts")).load,
     ls: async () => (await import("./images.ts")).images,
     prune: async () => (await import("./image-prune.ts")).imagePrune,

@@ -1,13 +1,12 @@
 /** dvm images: the images of the store, as Docker's table. */
 
-import { Filters } from "../../api/docker/filters.ts";
-import { familiarName, filterImages, IMAGE_FILTERS } from "../../api/docker/image-json.ts";
-import { type ImageView, openImages } from "../../api/engine-api.ts";
+import { familiarName } from "../../api/docker/image-json.ts";
+import type { ImageSummary } from "../../api/engine-api.ts";
 import type { Command } from "../command.ts";
 import { cliError } from "../errors.ts";
 import { asText, booleanFlag, parseFlags, valueFlag } from "../parse/flag-set.ts";
-import { filterFlag, filtersJson, helpFlag } from "../parse/image-flags.ts";
-import { humanDuration } from "../render/age.ts";
+import { filterFlag, filterValues, helpFlag } from "../parse/image-flags.ts";
+import { agoOf, timeOf } from "../render/age.ts";
 import { renderRows } from "../render/rows.ts";
 import { humanSize } from "../render/size.ts";
 
@@ -45,9 +44,8 @@ export const images: Command = {
   run: async (words, context) => {
     const { values, args } = parseFlags(flags, words);
     if (args.length > 1) throw cliError("ARGUMENTS", "'dvm images' requires at most 1 argument");
-    const filters = Filters.parse(filtersJson(values.filter), IMAGE_FILTERS);
-    const all = await (await openImages(context)).list();
-    const shown = filterImages(all, filters);
+    using daemon = await context.openDaemon();
+    const shown = await daemon.images.list(filterValues(values.filter));
     const lines = shown.flatMap((image) => linesOf(image, args[0], values));
     if (values.quiet) {
       context.stdout.write([...new Set(lines.map(({ ID }) => ID))].map((id) => `${id}\n`).join(""));
@@ -69,37 +67,31 @@ interface ImageLine extends Readonly<Record<string, unknown>> {
 
 /** A line for each name that fits; one that has none gets a line of its own. */
 function linesOf(
-  image: ImageView,
+  image: ImageSummary,
   wanted: string | undefined,
   values: { readonly "no-trunc": boolean },
 ): ImageLine[] {
-  const names = image.names.map(familiarName).map(splitName);
-  const digests = new Map(
-    image.digests.map(familiarName).map((text) => splitAt(text, text.indexOf("@"))),
-  );
+  const names = image.RepoTags.map(splitName);
+  const digests = new Map(image.RepoDigests.map((text) => splitAt(text, text.indexOf("@"))));
   const named = new Set(names.map(({ repository }) => repository));
   const bare = [...digests.keys()].filter((repository) => !named.has(repository));
   const rows = [...names, ...bare.map((repository) => ({ repository, tag: "<none>" }))];
   if (rows.length === 0) rows.push({ repository: "<none>", tag: "<none>" });
-  const { created } = image;
+  const { Created: created, Id: id, Size: size } = image;
   return rows
     .filter((row) => wanted === undefined || fits(row, wanted))
     .map(({ repository, tag }) => ({
       Containers: "N/A",
-      CreatedAt:
-        created === undefined
-          ? "N/A"
-          : created.replace("T", " ").replace(/(?:\.\d+)?Z$/, " +0000 UTC"),
-      CreatedSince:
-        created === undefined ? "N/A" : `${humanDuration(Date.now() - Date.parse(created))} ago`,
+      CreatedAt: timeOf(created),
+      CreatedSince: agoOf(created),
       Digest: digests.get(repository) ?? "<none>",
-      ID: values["no-trunc"] ? image.id : image.id.replace("sha256:", "").slice(0, 12),
+      ID: values["no-trunc"] ? id : id.replace("sha256:", "").slice(0, 12),
       Repository: repository,
       SharedSize: "N/A",
-      Size: humanSize(image.size),
+      Size: humanSize(size),
       Tag: tag,
       UniqueSize: "N/A",
-      VirtualSize: humanSize(image.size),
+      VirtualSize: humanSize(size),
     }));
 }
 

@@ -1,7 +1,7 @@
 /** dvm import: an image of one layer from a tar of a file system. */
 
-import { createReadStream } from "node:fs";
-import { openImages } from "../../api/engine-api.ts";
+import { open } from "node:fs/promises";
+import type { Readable } from "node:stream";
 import type { CliContext, Command } from "../command.ts";
 import { cliError } from "../errors.ts";
 import { fileError } from "../parse/file-error.ts";
@@ -39,9 +39,10 @@ export const importCommand: Command = {
         hint: "get the file, and import it or pipe it to dvm import -",
       });
     }
-    const images = await openImages(context);
+    const tar = await openSource(source, context);
+    using daemon = await context.openDaemon();
     const id = await interruptible((signal) =>
-      images.import(readSource(source, context), {
+      daemon.images.import(tar, {
         name,
         platform: values.platform,
         changes: values.change,
@@ -54,12 +55,15 @@ export const importCommand: Command = {
   },
 };
 
-/** Chunks that nobody changes any more. */
-async function* readSource(source: string, { stdin }: CliContext): AsyncGenerator<Uint8Array> {
-  const input = source === "-" ? stdin : createReadStream(source, { highWaterMark: 256 * 1024 });
+/** @throws DvmError `FLAG_FILE` */
+async function openSource(source: string, { stdin }: CliContext): Promise<Readable> {
+  if (source === "-") return stdin;
   try {
-    for await (const chunk of input) yield chunk;
-  } catch (error) {
-    throw source === "-" ? error : fileError(source, error);
+    return (await open(source, "r")).createReadStream({ highWaterMark: CHUNK });
+  } catch (cause) {
+    throw fileError(source, cause);
   }
 }
+
+/** Length of a read, in `bytes`. */
+const CHUNK = 256 * 1024;

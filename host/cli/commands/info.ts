@@ -1,9 +1,12 @@
 /** dvm info: the daemon, its machine, and what it has. */
 
 import {
+  any,
+  boolean,
   type Infer,
   integer,
   list,
+  map,
   object,
   readBySchema,
   string,
@@ -26,7 +29,21 @@ const infoAnswer = object({
   ContainersStopped: integer,
   Images: integer,
   Driver: string,
+  DriverStatus: list(list(string)),
   LoggingDriver: string,
+  CgroupDriver: string,
+  CgroupVersion: string,
+  Plugins: object({ Volume: list(string), Network: list(string), Log: list(string) }),
+  Runtimes: map(any),
+  DefaultRuntime: string,
+  SecurityOptions: list(string),
+  RegistryConfig: object({
+    InsecureRegistryCIDRs: list(string),
+    IndexConfigs: map(object({ Secure: boolean })),
+    Mirrors: list(string),
+  }),
+  ExperimentalBuild: boolean,
+  LiveRestoreEnabled: boolean,
   KernelVersion: string,
   OperatingSystem: string,
   OSType: string,
@@ -60,8 +77,13 @@ export const info: Command = {
   },
 };
 
+type Row = readonly [name: string, value: string | number | undefined];
+
 function infoText(about: Infer<typeof infoAnswer>): string {
-  const rows: readonly (readonly [string, string | number])[] = [
+  const { InsecureRegistryCIDRs, IndexConfigs, Mirrors: mirrors } = about.RegistryConfig;
+  const named = Object.entries(IndexConfigs).filter(([, { Secure }]) => !Secure);
+  const insecure = [...named.map(([host]) => host), ...InsecureRegistryCIDRs];
+  const rows: readonly Row[] = [
     ["Containers", about.Containers],
     [" Running", about.ContainersRunning],
     [" Paused", about.ContainersPaused],
@@ -69,7 +91,18 @@ function infoText(about: Infer<typeof infoAnswer>): string {
     ["Images", about.Images],
     ["Server Version", about.ServerVersion],
     ["Storage Driver", about.Driver],
+    ...about.DriverStatus.map(([name = "", value = ""]) => [` ${name}`, value] as const),
     ["Logging Driver", about.LoggingDriver],
+    ["Cgroup Driver", about.CgroupDriver],
+    ["Cgroup Version", about.CgroupVersion],
+    ["Plugins", ""],
+    [" Volume", about.Plugins.Volume.join(" ")],
+    [" Network", about.Plugins.Network.join(" ")],
+    [" Log", about.Plugins.Log.join(" ")],
+    ["Runtimes", Object.keys(about.Runtimes).join(" ")],
+    ["Default Runtime", about.DefaultRuntime],
+    ["Security Options", ""],
+    ...about.SecurityOptions.map((text) => [` ${text.replace("name=", "")}`, undefined] as const),
     ["Kernel Version", about.KernelVersion],
     ["Operating System", about.OperatingSystem],
     ["OSType", about.OSType],
@@ -79,7 +112,18 @@ function infoText(about: Infer<typeof infoAnswer>): string {
     ["Name", about.Name],
     ["ID", about.ID],
     ["Root Dir", about.DockerRootDir],
+    ["Experimental", String(about.ExperimentalBuild)],
+    ["Insecure Registries", ""],
+    ...insecure.map((host) => [` ${host}`, undefined] as const),
+    ...(mirrors.length === 0 ? [] : [["Registry Mirrors", ""] as const]),
+    ...mirrors.map((url) => [` ${url}`, undefined] as const),
+    ["Live Restore Enabled", String(about.LiveRestoreEnabled)],
   ];
-  const lines = rows.map(([name, value]) => ` ${name}: ${printableText(String(value))}\n`);
-  return `Server:\n${lines.join("")}`;
+  return `Server:\n${rows.map(line).join("")}`;
+}
+
+/** One without a value is an item of a list. */
+function line([name, value]: Row): string {
+  const rest = value === undefined ? "" : `: ${printableText(String(value))}`.trimEnd();
+  return ` ${printableText(name)}${rest}\n`;
 }

@@ -1,9 +1,7 @@
 /** dvm inspect: everything about containers, images, networks and volumes, as Docker's JSON or by a template. */
 
 import type { DaemonClient } from "../../api/client/daemon-client.ts";
-import { imageJson } from "../../api/docker/image-json.ts";
-import { openImages } from "../../api/engine-api.ts";
-import type { CliContext, Command } from "../command.ts";
+import type { Command } from "../command.ts";
 import { cliError } from "../errors.ts";
 import { checkCount, helpFlag, objectFormatFlag } from "../parse/common-flags.ts";
 import { booleanFlag, parseFlags, valueFlag } from "../parse/flag-set.ts";
@@ -43,21 +41,44 @@ export const containerInspect: Command = inspectCommand({
   types: ["container"],
 });
 
+export const imageInspect: Command = inspectCommand({
+  usage: "inspect [OPTIONS] IMAGE [IMAGE...]",
+  summary: "Display detailed information on one or more images",
+  types: ["image"],
+});
+
+export const networkInspect: Command = inspectCommand({
+  usage: "inspect [OPTIONS] NETWORK [NETWORK...]",
+  summary: "Display detailed information on one or more networks",
+  types: ["network"],
+});
+
+export const volumeInspect: Command = inspectCommand({
+  usage: "inspect [OPTIONS] VOLUME [VOLUME...]",
+  summary: "Display detailed information on one or more volumes",
+  types: ["volume"],
+});
+
 function inspectCommand(about: {
   readonly usage: string;
   readonly summary: string;
   readonly types: readonly Type[];
 }): Command {
-  const { type, ...others } = flags;
-  const own =
-    about.types.length > 1 ? { ...others, type } : { ...others, type: { ...type, hidden: true } };
+  const [only = "container", ...others] = about.types;
+  const name = others.length > 0 ? "inspect" : `${only} inspect`;
+  const { type, size } = flags;
+  const own = {
+    ...flags,
+    type: others.length > 0 ? type : { ...type, hidden: true },
+    size: only === "container" ? size : { ...size, hidden: true },
+  };
   return {
     usage: about.usage,
     summary: about.summary,
     flags: own,
     run: async (words, context) => {
       const { values, args } = parseFlags(own, words);
-      checkCount(args, "inspect", { least: 1, most: Number.POSITIVE_INFINITY });
+      checkCount(args, name, { least: 1, most: Number.POSITIVE_INFINITY });
       const types = values.type === undefined ? about.types : [values.type];
       const render = renderObjects(values.format);
       using daemon = await context.openDaemon();
@@ -65,9 +86,9 @@ function inspectCommand(about: {
       let exitCode = 0;
       for (const reference of args) {
         try {
-          found.push(await find({ context, daemon, reference, types, size: values.size }));
+          found.push(await find({ daemon, reference, types, size: values.size }));
         } catch (error) {
-          context.stderr.write(renderError(error, { name: "inspect" }));
+          context.stderr.write(renderError(error, { name }));
           exitCode = 1;
         }
       }
@@ -78,7 +99,6 @@ function inspectCommand(about: {
 }
 
 interface Search {
-  readonly context: CliContext;
   readonly daemon: DaemonClient;
   readonly reference: string;
   readonly types: readonly Type[];
@@ -86,12 +106,12 @@ interface Search {
 }
 
 /** The first kind of thing that has the name. */
-async function find({ context, daemon, reference, types, size }: Search): Promise<unknown> {
+async function find({ daemon, reference, types, size }: Search): Promise<unknown> {
   const ways: Record<Type, () => Promise<unknown>> = {
     container: () => daemon.inspect(reference, size),
-    image: async () => imageJson(await (await openImages(context)).find(reference)),
-    network: () => daemon.inspectNetwork(reference),
-    volume: () => daemon.inspectVolume(reference),
+    image: () => daemon.images.inspect(reference),
+    network: () => daemon.networks.inspect(reference),
+    volume: () => daemon.volumes.inspect(reference),
   };
   let failure: unknown;
   for (const type of types) {

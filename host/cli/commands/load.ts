@@ -1,9 +1,11 @@
 /** dvm load: the images of an archive, a layout or a stream into the store. */
 
-import { familiarName } from "../../api/docker/image-json.ts";
-import { openImages } from "../../api/engine-api.ts";
-import type { Command } from "../command.ts";
+import { open, stat } from "node:fs/promises";
+import { Readable } from "node:stream";
+import type { CliContext, Command } from "../command.ts";
+import { packLocal } from "../copy/pack-local.ts";
 import { cliError } from "../errors.ts";
+import { fileError } from "../parse/file-error.ts";
 import { asText, booleanFlag, parseFlags, valueFlag } from "../parse/flag-set.ts";
 import { helpFlag, platformFlag } from "../parse/image-flags.ts";
 import { transferRenderer } from "../render/transfer.ts";
@@ -31,15 +33,30 @@ export const load: Command = {
     if (values.input === undefined && context.stdin.isTTY === true) {
       throw cliError("CONFLICT", "requested load from stdin, but stdin is empty");
     }
-    const images = await openImages(context);
+    const archive = await archiveOf(values.input, context);
+    using daemon = await context.openDaemon();
     const { onProgress } = transferRenderer(context.stderr, values.quiet);
+    const { platform } = values;
     const loaded = await interruptible((signal) =>
-      images.load(values.input ?? context.stdin, { platform: values.platform, onProgress, signal }),
+      daemon.images.load(archive, { platform, onProgress, signal }),
     );
-    for (const { id, name } of loaded)
-      context.stdout.write(
-        name === undefined ? `Loaded image ID: ${id}\n` : `Loaded image: ${familiarName(name)}\n`,
-      );
+    for (const line of loaded) context.stdout.write(`${line}\n`);
     return 0;
   },
 };
+
+/** The daemon may be elsewhere, so a folder goes to it as an archive. @throws DvmError `FLAG_FILE` */
+async function archiveOf(path: string | undefined, { stdin }: CliContext): Promise<Readable> {
+  if (path === undefined) return stdin;
+  try {
+    if ((await stat(path)).isDirectory()) {
+      return Readable.from(packLocal({ path, name: "", followLink: true }), { objectMode: false });
+    }
+    return (await open(path, "r")).createReadStream({ highWaterMark: CHUNK });
+  } catch (cause) {
+    throw fileError(path, cause);
+  }
+}
+
+/** Length of a read, in `bytes`. */
+const CHUNK = 256 * 1024;

@@ -1,7 +1,7 @@
 /** dvm login: credentials that the registry has taken, kept where Docker keeps them. */
 
 import { text as readAll } from "node:stream/consumers";
-import { openImages } from "../../api/engine-api.ts";
+import { keepCredentials } from "../../api/client/registry-access.ts";
 import type { CliContext, Command } from "../command.ts";
 import { cliError } from "../errors.ts";
 import { asText, booleanFlag, parseFlags, valueFlag } from "../parse/flag-set.ts";
@@ -27,8 +27,9 @@ export const login: Command = {
     if (args.length > 1) throw cliError("ARGUMENTS", "'dvm login' accepts at most 1 argument");
     const host = registryHost(args[0]);
     const credentials = await readCredentials(values, context);
-    const images = await openImages(context);
-    const helper = await images.login(host, credentials, values["insecure-registry"]);
+    using daemon = await context.openDaemon();
+    await daemon.login(host, credentials, values["insecure-registry"]);
+    const helper = await keepCredentials(host, credentials);
     if (helper === undefined) {
       context.stderr.write(
         "WARNING! Your password will be stored unencrypted in Docker's config.json.\n" +

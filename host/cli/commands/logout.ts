@@ -1,6 +1,6 @@
 /** dvm logout: forgets a registry's credentials. */
 
-import { openImages } from "../../api/engine-api.ts";
+import { forgetCredentials } from "../../api/client/registry-access.ts";
 import type { Command } from "../command.ts";
 import { cliError } from "../errors.ts";
 import { parseFlags } from "../parse/flag-set.ts";
@@ -15,8 +15,7 @@ export const logout: Command = {
     const { args } = parseFlags(helpFlag, words);
     if (args.length > 1) throw cliError("ARGUMENTS", "'dvm logout' accepts at most 1 argument");
     const host = registryHost(args[0]);
-    const images = await openImages(context);
-    const known = await images.logout(host);
+    const known = await forgetCredentials(host);
     context.stdout.write(
       known ? `Removing login credentials for ${host}\n` : `Not logged in to ${host}\n`,
     );

@@ -21,7 +21,7 @@ export const networkConnect: Command = {
     const [network = "", container = ""] = args;
     using daemon = await context.openDaemon();
     const { alias: aliases, ip: address } = values;
-    await daemon.connectNetwork(network, { container, aliases, address });
+    await daemon.networks.connect(network, { container, aliases, address });
     return 0;
   },
 };
@@ -43,7 +43,7 @@ export const networkDisconnect: Command = {
     checkCount(args, "network disconnect", { least: 2 });
     const [network = "", container = ""] = args;
     using daemon = await context.openDaemon();
-    await daemon.disconnectNetwork(network, { container, force: values.force });
+    await daemon.networks.disconnect(network, { container, force: values.force });
     return 0;
   },
 };

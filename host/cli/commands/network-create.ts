@@ -1,6 +1,5 @@
 /** dvm network create: a bridge network with a subnet and names. */
 
-import { openNetworks } from "../../api/network-api.ts";
 import type { Command } from "../command.ts";
 import { cliError } from "../errors.ts";
 import { asText, booleanFlag, listFlag, parseFlags, valueFlag } from "../parse/flag-set.ts";
@@ -14,17 +13,18 @@ const flags = {
     parse: parseDriver,
     defaultText: '"bridge"',
   }),
-  gateway: valueFlag({
+  gateway: listFlag({
     placeholder: "ip",
-    help: "IPv4 Gateway for the master subnet",
+    help: "IPv4 or IPv6 Gateway for the subnet of its family",
     parse: asText,
   }),
   help: booleanFlag({ help: "Print usage" }),
   internal: booleanFlag({ help: "Restrict external access to the network" }),
+  ipv6: booleanFlag({ help: "Enable IPv6 networking" }),
   label: listFlag({ help: "Set metadata on a network", parse: parseLabel }),
-  subnet: valueFlag({
+  subnet: listFlag({
     placeholder: "subnet",
-    help: "Subnet in CIDR format that represents a network segment",
+    help: "Subnet in CIDR format that represents a network segment, one of a family",
     parse: asText,
   }),
 } as const;
@@ -39,13 +39,14 @@ export const networkCreate: Command = {
     if (name === undefined || args.length > 1) {
       throw cliError("ARGUMENTS", "'dvm network create' requires exactly 1 argument");
     }
-    const networks = await openNetworks(context);
-    const { id } = await networks.create({
+    using daemon = await context.openDaemon();
+    const id = await daemon.networks.create({
       name,
       internal: values.internal,
       labels: Object.fromEntries(values.label),
-      ...(values.subnet === undefined ? {} : { subnet: values.subnet }),
-      ...(values.gateway === undefined ? {} : { gateway: values.gateway }),
+      ipv6: values.ipv6,
+      subnets: values.subnet,
+      gateways: values.gateway,
     });
     context.stdout.write(`${id}\n`);
     return 0;

@@ -1,12 +1,15 @@
 /** dvm network ls: the networks, as Docker's table. */
 
-import { type NetworkView, openNetworks } from "../../api/network-api.ts";
+import type { NetworkSummary } from "../../api/engine-api.ts";
 import type { Command } from "../command.ts";
 import { cliError } from "../errors.ts";
+import { filterFlagOf } from "../parse/common-flags.ts";
 import { asText, booleanFlag, parseFlags, valueFlag } from "../parse/flag-set.ts";
+import { filterValues } from "../parse/image-flags.ts";
 import { renderRows } from "../render/rows.ts";
 
 const flags = {
+  ...filterFlagOf('Provide filter values (e.g. "driver=bridge")', "f"),
   format: valueFlag({
     placeholder: "string",
     help: "Format output using a custom template: 'table', 'table TEMPLATE', 'json' or 'TEMPLATE'",
@@ -27,15 +30,16 @@ export const networkLs: Command = {
   run: async (words, context) => {
     const { values, args } = parseFlags(flags, words);
     if (args.length > 0) throw cliError("ARGUMENTS", "'dvm network ls' accepts no arguments");
-    const views = (await openNetworks(context)).views();
-    const id = (view: NetworkView) => (values["no-trunc"] ? view.id : view.id.slice(0, 12));
+    using daemon = await context.openDaemon();
+    const found = await daemon.networks.list(filterValues(values.filter));
+    const id = ({ Id }: NetworkSummary) => (values["no-trunc"] ? Id : Id.slice(0, 12));
     const text = values.quiet
-      ? views.map((view) => `${id(view)}\n`).join("")
+      ? found.map((network) => `${id(network)}\n`).join("")
       : renderRows(
-          views.map((view) => ({
-            ID: id(view),
-            Name: view.name,
-            Driver: view.driver,
+          found.map((network) => ({
+            ID: id(network),
+            Name: network.Name,
+            Driver: network.Driver,
             Scope: "local",
           })),
           { format: values.format, table: TABLE, titles: TITLES },

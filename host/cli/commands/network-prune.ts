@@ -1,11 +1,14 @@
 /** dvm network prune: removes the networks that nobody is in. */
 
-import { openNetworks } from "../../api/network-api.ts";
 import type { Command } from "../command.ts";
 import { cliError } from "../errors.ts";
+import { filterFlagOf } from "../parse/common-flags.ts";
 import { booleanFlag, parseFlags } from "../parse/flag-set.ts";
+import { filterValues } from "../parse/image-flags.ts";
+import { confirm } from "../terminal/confirm.ts";
 
 const flags = {
+  ...filterFlagOf('Provide filter values (e.g. "until=<timestamp>")'),
   force: booleanFlag({ short: "f", help: "Do not prompt for confirmation" }),
   help: booleanFlag({ help: "Print usage" }),
 } as const;
@@ -17,14 +20,13 @@ export const networkPrune: Command = {
   run: async (words, context) => {
     const { values, args } = parseFlags(flags, words);
     if (args.length > 0) throw cliError("ARGUMENTS", "'dvm network prune' accepts no arguments");
-    if (!values.force) {
-      throw cliError("CONFLICT", "this removes all networks that no container is in", {
-        hint: "say dvm network prune --force if that is meant",
-      });
-    }
-    const removed = await (await openNetworks(context)).prune();
+    const warning =
+      "WARNING! This will remove all custom networks not used by at least one container.";
+    if (!values.force && !(await confirm(context, warning))) return 0;
+    using daemon = await context.openDaemon();
+    const removed = await daemon.networks.prune(filterValues(values.filter));
     if (removed.length > 0) {
-      context.stdout.write(`Deleted Networks:\n${removed.map(({ name }) => `${name}\n`).join("")}`);
+      context.stdout.write(`Deleted Networks:\n${removed.map((name) => `${name}\n`).join("")}`);
     }
     return 0;
   },

@@ -1,6 +1,5 @@
 /** dvm network rm: removes networks that nobody is in. */
 
-import { openNetworks } from "../../api/network-api.ts";
 import type { Command } from "../command.ts";
 import { cliError } from "../errors.ts";
 import { booleanFlag, parseFlags } from "../parse/flag-set.ts";
@@ -20,11 +19,11 @@ export const networkRm: Command = {
     if (args.length === 0) {
       throw cliError("ARGUMENTS", "'dvm network rm' requires at least 1 argument");
     }
-    const networks = await openNetworks(context);
+    using daemon = await context.openDaemon();
     let exitCode = 0;
     for (const reference of args) {
       try {
-        await networks.remove(reference);
+        await daemon.networks.remove(reference);
         context.stdout.write(`${reference}\n`);
       } catch (error) {
         const isGone =

@@ -1,6 +1,5 @@
 /** dvm pull: an image from its registry into the store. */
 
-import { openImages } from "../../api/engine-api.ts";
 import type { Command } from "../command.ts";
 import { cliError } from "../errors.ts";
 import { booleanFlag, parseFlags } from "../parse/flag-set.ts";
@@ -28,13 +27,12 @@ export const pull: Command = {
     const all = values["all-tags"];
     if (all && /[:@][^/]*$/.test(name))
       throw cliError("ARGUMENTS", "tag can't be used with --all-tags/-a");
-    const images = await openImages(context);
+    using daemon = await context.openDaemon();
     const { onProgress } = transferRenderer(context.stderr, values.quiet);
     const { platform, "insecure-registry": insecure } = values;
-    const pulled = await interruptible(async (signal) => {
-      const request = { platform, insecure, onProgress, signal };
-      return all ? images.pullAll(name, request) : [await images.pull(name, request)];
-    });
+    const pulled = await interruptible((signal) =>
+      daemon.images.pull(name, { platform, insecure, all, onProgress, signal }),
+    );
     for (const { name: full, digest, isNew } of pulled) {
       const status = isNew ? "Downloaded newer image" : "Image is up to date";
       if (!values.quiet)

@@ -1,6 +1,5 @@
 /** dvm push: an image of the store into its registry. */
 
-import { openImages } from "../../api/engine-api.ts";
 import type { Command } from "../command.ts";
 import { cliError } from "../errors.ts";
 import { booleanFlag, parseFlags } from "../parse/flag-set.ts";
@@ -30,15 +29,12 @@ export const push: Command = {
     const all = values["all-tags"];
     if (all && /[:@][^/]*$/.test(name))
       throw cliError("ARGUMENTS", "tag can't be used with --all-tags/-a");
-    const images = await openImages(context);
+    using daemon = await context.openDaemon();
     const { onProgress } = transferRenderer(context.stderr, values.quiet);
     const insecure = values["insecure-registry"];
-    const pushed = await interruptible(async (signal) => {
-      const request = { insecure, onProgress, signal };
-      if (all) return images.pushAll(name, request);
-      const tag = /:([\w.-]+)$/.exec(name)?.[1] ?? "latest";
-      return [{ tag, ...(await images.push(name, request)) }];
-    });
+    const pushed = await interruptible((signal) =>
+      daemon.images.push(name, { insecure, all, onProgress, signal }),
+    );
     if (values.quiet) context.stdout.write(`${name}\n`);
     else
       for (const { tag, digest, size } of pushed)

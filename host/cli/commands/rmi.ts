@@ -1,6 +1,6 @@
 /** dvm rmi: takes names away, and with the last one the image. */
 
-import { openImages } from "../../api/engine-api.ts";
+import type { RemovedLine } from "../../api/engine-api.ts";
 import type { Command } from "../command.ts";
 import { cliError } from "../errors.ts";
 import { booleanFlag, parseFlags } from "../parse/flag-set.ts";
@@ -19,13 +19,12 @@ export const rmi: Command = {
   run: async (words, context) => {
     const { values, args } = parseFlags(flags, words);
     if (args.length === 0) throw cliError("ARGUMENTS", "'dvm rmi' requires at least 1 argument");
-    const images = await openImages(context);
+    using daemon = await context.openDaemon();
     let exitCode = 0;
     for (const reference of args) {
       try {
-        const { untagged, deleted } = await images.remove(reference, values);
-        for (const name of untagged) context.stdout.write(`Untagged: ${name}\n`);
-        for (const digest of deleted) context.stdout.write(`Deleted: ${digest}\n`);
+        const removed = await daemon.images.remove(reference, { force: values.force });
+        for (const line of removed) context.stdout.write(`${removedText(line)}\n`);
       } catch (error) {
         context.stderr.write(renderError(error, { name: "rmi" }));
         const isGone =
@@ -36,3 +35,7 @@ export const rmi: Command = {
     return exitCode;
   },
 };
+
+function removedText({ Untagged: name, Deleted: digest }: RemovedLine): string {
+  return name === "" ? `Deleted: ${digest}` : `Untagged: ${name}`;
+}

@@ -2,18 +2,18 @@
 
 import { constants } from "node:os";
 import { RemoteEngine } from "../../api/client/remote-engine.ts";
-import type { AttachedStreams } from "../../api/engine-api.ts";
-import type { DaemonContainerConfig } from "../../api/server/daemon-model.ts";
+import type { ClientStreams, ImageProgress, WantedContainer } from "../../api/engine-api.ts";
 import { DvmError } from "../../errors.ts";
 import { printableText } from "../../printable-text.ts";
+import { withAbsoluteImage } from "../absolute-image.ts";
 import type { CliContext, Command } from "../command.ts";
-import { withAbsoluteImage } from "../create-container.ts";
 import { daemonConfig, daemonFlags } from "../daemon-flags.ts";
 import { cliError } from "../errors.ts";
 import { type Cidfile, reserveCidfile } from "../parse/cidfile.ts";
 import { detachKeysFlag } from "../parse/common-flags.ts";
 import { type FlagValues, parseFlags } from "../parse/flag-set.ts";
 import { progressRenderer } from "../render/progress.ts";
+import { transferRenderer } from "../render/transfer.ts";
 import { runConfig } from "../run-config.ts";
 import { allRunFlags, runFlags, unsupportedHint, unsupportedNames } from "../run-flags.ts";
 import { ContainerSession } from "../terminal/container-session.ts";
@@ -49,7 +49,8 @@ export const run: Command = {
       context.openDaemon,
     );
     session.engine = engine;
-    const options = { engine, config, session, cidfile, context };
+    const { onProgress: onTransfer } = transferRenderer(context.stderr, values.quiet);
+    const options = { engine, config, session, cidfile, context, onTransfer };
     const { detach, "detach-keys": detachKeys } = values;
     const exitCode = detach
       ? await startContainer(options)
@@ -64,7 +65,8 @@ const KILLED = 128 + constants.signals.SIGKILL;
 
 interface RunOptions {
   readonly engine: RemoteEngine;
-  readonly config: DaemonContainerConfig;
+  readonly config: WantedContainer;
+  readonly onTransfer: (progress: ImageProgress) => void;
   readonly session: ContainerSession;
   readonly cidfile: Cidfile;
   readonly context: CliContext;
@@ -72,11 +74,11 @@ interface RunOptions {
 
 /** A container in the background: its id is all that is said. */
 async function startContainer(options: RunOptions): Promise<number> {
-  const { engine, config, session, cidfile, context } = options;
+  const { engine, config, session, cidfile, context, onTransfer } = options;
   const { signal } = session;
   let id = "";
   try {
-    ({ id } = await engine.create({ ...config, stdinOnce: false }, { signal }));
+    ({ id } = await engine.create({ ...config, stdinOnce: false }, { signal, onTransfer }));
     cidfile.write(id);
     // whoever is told that it does not start can look at it
     context.stdout.write(`${id}\n`);
@@ -102,21 +104,25 @@ async function takeBack({ engine, session }: RunOptions, id: string): Promise<vo
 }
 
 interface AttachedRunOptions extends RunOptions {
-  readonly streams: AttachedStreams;
+  readonly streams: ClientStreams;
   readonly detachKeys: string | undefined;
 }
 
 /** The life of the container as its client sees it. @returns the process's exit code */
 async function runContainer(options: AttachedRunOptions): Promise<number> {
-  const { engine, config, streams, session, cidfile } = options;
+  const { engine, config, streams, session, cidfile, onTransfer } = options;
   const { signal } = session;
   let id = "";
   try {
     // the process finds its terminal as large as it is here; a start tells later changes
     const { size } = session;
     const sized = config.terminal && size ? { ...config, terminalSize: size } : config;
-    ({ id } = await engine.create(sized, { signal }));
+    ({ id } = await engine.create(sized, { signal, onTransfer }));
     cidfile.write(id);
+    // whoever sees nothing of the container is told which it is
+    if (streams.stdout === undefined && streams.stderr === undefined) {
+      options.context.stdout.write(`${id}\n`);
+    }
     session.container = id;
     engine.attach(id, streams, options.detachKeys);
     const ended = engine.wait(id);
@@ -146,7 +152,7 @@ async function runContainer(options: AttachedRunOptions): Promise<number> {
 function parseRun(
   words: readonly string[],
   context: CliContext,
-): { readonly values: Values; readonly config: DaemonContainerConfig } {
+): { readonly values: Values; readonly config: WantedContainer } {
   const { values, given, args } = parseFlags(known, words, { interspersed: false });
   const [image, ...command] = args;
   if (image === undefined) throw cliError("ARGUMENTS", "'dvm run' requires at least 1 argument");
@@ -168,7 +174,7 @@ function parseRun(
 }
 
 /** What of the client's own streams the container gets: all of them, its input only with -i, or what -a names. */
-function attachedStreams(values: Values, context: CliContext): AttachedStreams {
+function attachedStreams(values: Values, context: CliContext): ClientStreams {
   const chosen = new Set(values.attach);
   const all = chosen.size === 0;
   const wantsInput = values.interactive && (all || chosen.has("stdin"));

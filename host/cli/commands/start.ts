@@ -6,7 +6,7 @@ import type { CliContext, Command } from "../command.ts";
 import { forEach } from "../each.ts";
 import { cliError } from "../errors.ts";
 import { checkCount, detachKeysFlag, helpFlag } from "../parse/common-flags.ts";
-import { booleanFlag, parseFlags } from "../parse/flag-set.ts";
+import { booleanFlag, parseFlags, valueFlag } from "../parse/flag-set.ts";
 import { processSession } from "../terminal/process-session.ts";
 
 const flags = {
@@ -14,6 +14,11 @@ const flags = {
   ...detachKeysFlag,
   attach: booleanFlag({ short: "a", help: "Attach STDOUT/STDERR and forward signals" }),
   interactive: booleanFlag({ short: "i", help: "Attach container's STDIN" }),
+  checkpoint: valueFlag({
+    placeholder: "string",
+    help: "Restore from this checkpoint",
+    parse: (value) => value,
+  }),
 } as const;
 
 export const start: Command = {
@@ -27,18 +32,23 @@ export const start: Command = {
     if (attaches && args.length > 1) {
       throw cliError("ARGUMENTS", "you cannot start and attach multiple containers at once");
     }
+    const { checkpoint } = values;
+    if (checkpoint !== undefined && args.length > 1) {
+      throw cliError("ARGUMENTS", "you cannot restore multiple containers at once");
+    }
     using daemon = await context.openDaemon();
     if (attaches) {
       const [container = ""] = args;
       const { interactive, "detach-keys": detachKeys } = values;
-      return await startAttached({ context, daemon, container, interactive, detachKeys });
+      const wish = { container, interactive, detachKeys, checkpoint };
+      return await startAttached({ context, daemon, ...wish });
     }
     return await forEach({
       context,
       name: "start",
       references: args,
       act: async (reference) => {
-        await daemon.start(reference);
+        await daemon.start(reference, { checkpoint });
         return reference;
       },
     });
@@ -51,11 +61,12 @@ interface AttachedStart {
   readonly container: string;
   readonly interactive: boolean;
   readonly detachKeys: string | undefined;
+  readonly checkpoint: string | undefined;
 }
 
 /** Everything is joined before the start, so that nothing is missed. @returns the process's exit code */
 async function startAttached(options: AttachedStart): Promise<number> {
-  const { context, daemon, container, interactive, detachKeys } = options;
+  const { context, daemon, container, interactive, detachKeys, checkpoint } = options;
   const { Id: id, Config: config, State: state } = await daemon.details(container);
   const terminal = config.Tty;
   const wantsInput = interactive && config.OpenStdin;
@@ -73,7 +84,7 @@ async function startAttached(options: AttachedStart): Promise<number> {
   const streams = { ...(wantsInput ? { stdin } : {}), stdout, stderr };
   const joined = joinStreams({ socket, streams, terminal, detachKeys });
   joined.catch(() => {});
-  await daemon.start(id);
+  await daemon.start(id, { checkpoint });
   using _session = processSession({
     context,
     raw: terminal && wantsInput,

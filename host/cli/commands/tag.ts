@@ -1,6 +1,5 @@
 /** dvm tag: another name for an image. */
 
-import { openImages } from "../../api/engine-api.ts";
 import type { Command } from "../command.ts";
 import { cliError } from "../errors.ts";
 import { parseFlags } from "../parse/flag-set.ts";
@@ -15,7 +14,8 @@ export const tag: Command = {
     const [source, target] = args;
     if (source === undefined || target === undefined || args.length > 2)
       throw cliError("ARGUMENTS", "'dvm tag' requires 2 arguments");
-    await (await openImages(context)).tag(source, target);
+    using daemon = await context.openDaemon();
+    await daemon.images.tag(source, target);
     return 0;
   },
 };

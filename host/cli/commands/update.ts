@@ -5,7 +5,8 @@ import { forEach } from "../each.ts";
 import { cliError } from "../errors.ts";
 import { checkCount, helpFlag } from "../parse/common-flags.ts";
 import { parseCpus } from "../parse/cpus.ts";
-import { asText, type FlagValues, parseFlags, valueFlag } from "../parse/flag-set.ts";
+import { type DeviceRate, orNone, parseDeviceBps, parseDeviceIops } from "../parse/device-rate.ts";
+import { asText, type FlagValues, listFlag, parseFlags, valueFlag } from "../parse/flag-set.ts";
 import { parseInteger } from "../parse/integer.ts";
 import { parseMemorySize, parseSwapSize } from "../parse/memory-size.ts";
 import { parseRestartPolicy } from "../parse/restart-policy.ts";
@@ -15,8 +16,19 @@ const integer = (help: string, short?: string) =>
 const bytes = (help: string, short?: string) =>
   valueFlag({ placeholder: "bytes", help, parse: parseMemorySize, ...(short ? { short } : {}) });
 
+const rate = (help: string, parse: (text: string) => DeviceRate) =>
+  listFlag({ help: `${help}, or 0 for no limit`, parse: orNone(parse) });
+
+const deviceRateFlags = {
+  "device-read-bps": rate("Limit read rate (bytes per second) from a device", parseDeviceBps),
+  "device-read-iops": rate("Limit read rate (IO per second) from a device", parseDeviceIops),
+  "device-write-bps": rate("Limit write rate (bytes per second) to a device", parseDeviceBps),
+  "device-write-iops": rate("Limit write rate (IO per second) to a device", parseDeviceIops),
+} as const;
+
 const flags = {
   ...helpFlag,
+  "blkio-weight": integer("Block IO (relative weight), between 10 and 1000, or 0 to disable"),
   "cpu-period": integer("Limit CPU CFS (Completely Fair Scheduler) period"),
   "cpu-quota": integer("Limit CPU CFS (Completely Fair Scheduler) quota"),
   "cpu-shares": integer("CPU shares (relative weight)", "c"),
@@ -26,6 +38,7 @@ const flags = {
     help: "CPUs in which to allow execution (0-3, 0,1)",
     parse: asText,
   }),
+  ...deviceRateFlags,
   memory: bytes("Memory limit", "m"),
   "memory-reservation": bytes("Memory soft limit"),
   "memory-swap": valueFlag({
@@ -70,6 +83,11 @@ export const update: Command = {
 function updateBody(values: FlagValues<typeof flags>): object {
   const { restart } = values;
   return {
+    BlkioWeight: values["blkio-weight"],
+    BlkioDeviceReadBps: rates(values["device-read-bps"]),
+    BlkioDeviceWriteBps: rates(values["device-write-bps"]),
+    BlkioDeviceReadIOps: rates(values["device-read-iops"]),
+    BlkioDeviceWriteIOps: rates(values["device-write-iops"]),
     CpuPeriod: values["cpu-period"],
     CpuQuota: values["cpu-quota"],
     CpuShares: values["cpu-shares"],
@@ -85,4 +103,9 @@ function updateBody(values: FlagValues<typeof flags>): object {
           RestartPolicy: { Name: restart.name, MaximumRetryCount: restart.maximumRetryCount },
         }),
   };
+}
+
+function rates(list: readonly DeviceRate[]): readonly object[] | undefined {
+  if (list.length === 0) return undefined;
+  return list.map(({ path, rate }) => ({ Path: path, Rate: rate }));
 }

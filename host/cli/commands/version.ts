@@ -1,5 +1,6 @@
 /** dvm version. */
 
+import { findDaemon } from "../../api/client/start-daemon.ts";
 import { versionInfo } from "../../doctor/version-info.ts";
 import type { Command } from "../command.ts";
 import { cliError } from "../errors.ts";
@@ -26,9 +27,12 @@ export const version: Command = {
   run: async (words, context) => {
     const { values, args } = parseFlags(flags, words);
     if (args.length > 0) throw cliError("ARGUMENTS", "'dvm version' accepts no arguments");
-    const info = await versionInfo();
+    // one that does not run is not started for that
+    using daemon = await findDaemon(context);
+    const [info, server] = await Promise.all([versionInfo(), daemon?.version()]);
+    const both = server === undefined ? info : { ...info, server };
     context.stdout.write(
-      values.format === "json" ? `${JSON.stringify(info)}\n` : renderVersion(info),
+      values.format === "json" ? `${JSON.stringify(both)}\n` : renderVersion(info, server),
     );
     return 0;
   },

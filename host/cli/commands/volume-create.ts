@@ -1,7 +1,7 @@
 /** dvm volume create: a folder, or a disk, that outlasts containers. */
 
-import { openVolumes } from "../../api/volume-api.ts";
 import type { Command } from "../command.ts";
+import { cliError } from "../errors.ts";
 import { checkCount, helpFlag } from "../parse/common-flags.ts";
 import { asText, listFlag, parseFlags, valueFlag } from "../parse/flag-set.ts";
 import { parseKeyValue, parseLabel } from "../parse/key-values.ts";
@@ -16,6 +16,7 @@ const flags = {
     defaultText: '"local"',
   }),
   label: listFlag({ help: "Set metadata for a volume", parse: parseLabel }),
+  name: valueFlag({ placeholder: "string", help: "Specify volume name", parse: asText }),
   opt: listFlag({
     short: "o",
     placeholder: "map",
@@ -31,15 +32,21 @@ export const volumeCreate: Command = {
   run: async (words, context) => {
     const { values, args } = parseFlags(flags, words);
     checkCount(args, "volume create", { most: 1 });
-    const [name] = args;
-    const volumes = await openVolumes(context);
-    const created = await volumes.create({
-      ...(name === undefined ? {} : { name }),
-      ...(values.driver === undefined ? {} : { driver: values.driver }),
+    const [name = values.name] = args;
+    if (args.length > 0 && values.name !== undefined) {
+      throw cliError(
+        "ARGUMENTS",
+        "conflicting options: either specify --name or provide positional arg, not both",
+      );
+    }
+    using daemon = await context.openDaemon();
+    const created = await daemon.volumes.create({
+      name,
+      driver: values.driver,
       labels: Object.fromEntries(values.label),
       options: Object.fromEntries(values.opt),
     });
-    context.stdout.write(`${created.name}\n`);
+    context.stdout.write(`${created}\n`);
     return 0;
   },
 };

@@ -1,12 +1,10 @@
 /** dvm volume ls: the volumes, as Docker's table. */
 
-import { Filters } from "../../api/docker/filters.ts";
-import { acceptsVolume, VOLUME_FILTERS } from "../../api/docker/volume-json.ts";
-import { openVolumes, type VolumeView } from "../../api/volume-api.ts";
+import type { VolumeSummary } from "../../api/engine-api.ts";
 import type { Command } from "../command.ts";
 import { checkCount, filterFlagOf, helpFlag, rowsFormatFlag } from "../parse/common-flags.ts";
 import { booleanFlag, parseFlags } from "../parse/flag-set.ts";
-import { filtersJson } from "../parse/image-flags.ts";
+import { filterValues } from "../parse/image-flags.ts";
 import { renderRows } from "../render/rows.ts";
 
 const flags = {
@@ -34,11 +32,10 @@ export const volumeLs: Command = {
   run: async (words, context) => {
     const { values, args } = parseFlags(flags, words);
     checkCount(args, "volume ls", {});
-    const filters = Filters.parse(filtersJson(values.filter), VOLUME_FILTERS);
-    const volumes = await openVolumes(context);
-    const found = volumes.list().filter((volume) => acceptsVolume(filters, volume));
+    using daemon = await context.openDaemon();
+    const found = await daemon.volumes.list(filterValues(values.filter));
     const text = values.quiet
-      ? found.map(({ name }) => `${name}\n`).join("")
+      ? found.map(({ Name: name }) => `${name}\n`).join("")
       : renderRows(found.map(row), { format: values.format, table: TABLE, titles: TITLES });
     context.stdout.write(text);
     return 0;
@@ -46,17 +43,17 @@ export const volumeLs: Command = {
 };
 
 /** Links and sizes are not counted here, as in Docker, whose `system df` does. */
-function row({ name, path, labels }: VolumeView) {
+function row({ Name, Driver, Mountpoint, Labels }: VolumeSummary) {
   return {
     Availability: "N/A",
-    Driver: "local",
+    Driver,
     Group: "N/A",
-    Labels: Object.entries(labels)
+    Labels: Object.entries(Labels)
       .map(([key, value]) => `${key}=${value}`)
       .join(","),
     Links: "N/A",
-    Mountpoint: path,
-    Name: name,
+    Mountpoint,
+    Name,
     Scope: "local",
     Size: "N/A",
     Status: "N/A",

@@ -1,12 +1,9 @@
 /** dvm volume prune: removes the volumes that no container has. */
 
-import { Filters } from "../../api/docker/filters.ts";
-import { isToPrune, VOLUME_PRUNE_FILTERS } from "../../api/docker/volume-json.ts";
-import { openVolumes } from "../../api/volume-api.ts";
 import type { Command } from "../command.ts";
 import { checkCount, filterFlagOf, forceFlag, helpFlag } from "../parse/common-flags.ts";
 import { booleanFlag, parseFlags } from "../parse/flag-set.ts";
-import { filtersJson } from "../parse/image-flags.ts";
+import { filterValues } from "../parse/image-flags.ts";
 import { humanSize } from "../render/size.ts";
 import { confirm } from "../terminal/confirm.ts";
 
@@ -25,12 +22,11 @@ export const volumePrune: Command = {
     const { values, args } = parseFlags(flags, words);
     checkCount(args, "volume prune", {});
     const wanted = [...values.filter, ...(values.all ? [["all", "true"] as const] : [])];
-    const filters = Filters.parse(filtersJson(wanted), VOLUME_PRUNE_FILTERS);
     const which = values.all ? "all" : "anonymous";
     const warning = `WARNING! This will remove ${which} local volumes not used by at least one container.`;
     if (!values.force && !(await confirm(context, warning))) return 0;
-    const volumes = await openVolumes(context);
-    const { names, reclaimed } = await volumes.prune((volume) => isToPrune(filters, volume));
+    using daemon = await context.openDaemon();
+    const { names, reclaimed } = await daemon.volumes.prune(filterValues(wanted));
     const deleted = names.length === 0 ? "" : `Deleted Volumes:\n${names.join("\n")}\n\n`;
     context.stdout.write(`${deleted}Total reclaimed space: ${humanSize(reclaimed)}\n`);
     return 0;

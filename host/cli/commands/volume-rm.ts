@@ -1,6 +1,5 @@
 /** dvm volume rm: removes volumes that no container has. */
 
-import { openVolumes } from "../../api/volume-api.ts";
 import type { Command } from "../command.ts";
 import { forEach } from "../each.ts";
 import { checkCount, helpFlag } from "../parse/common-flags.ts";
@@ -18,14 +17,14 @@ export const volumeRm: Command = {
   run: async (words, context) => {
     const { values, args } = parseFlags(flags, words);
     checkCount(args, "volume rm", { least: 1, most: Number.POSITIVE_INFINITY });
-    const volumes = await openVolumes(context);
+    using daemon = await context.openDaemon();
     const { force } = values;
-    return forEach({
+    return await forEach({
       context,
       name: "volume rm",
       references: args,
       act: async (name) => {
-        await volumes.remove(name, { force });
+        await daemon.volumes.remove(name, { force });
         return name;
       },
     });

@@ -7,7 +7,7 @@ export const volume = commandGroup({
   summary: "Manage volumes",
   members: {
     create: async () => (await import("./volume-create.ts")).volumeCreate,
-    inspect: async () => (await import("./volume-inspect.ts")).volumeInspect,
+    inspect: async () => (await import("./inspect.ts")).volumeInspect,
     ls: async () => (await import("./volume-ls.ts")).volumeLs,
     prune: async () => (await import("./volume-prune.ts")).volumePrune,
     rm: async () => (await import("./volume-rm.ts")).volumeRm,

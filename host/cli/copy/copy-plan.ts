@@ -33,7 +33,8 @@ export function planCopy(source: CopySource, target: CopyTarget): CopyPlan {
     throw cliError("LOCAL_FILE", `cannot copy a folder onto a file: ${path}`);
   }
   if (!source.isFolder && meansFolder(path)) {
-    throw cliError("LOCAL_FILE", `no such directory: ${path}`);
+    const why = found === undefined ? "no such directory" : "not a directory";
+    throw cliError("LOCAL_FILE", `${why}: ${path}`);
   }
   const plain = withoutEnd(path);
   return { folder: posix.dirname(plain), name: posix.basename(plain) };

@@ -61,7 +61,10 @@ describe("a copy", () => {
 
   it("is refused for a folder onto a file, and for a file into a folder that is not there", () => {
     assert.throws(() => planCopy(tree, { path: "/to", found: "other" }), { code: "LOCAL_FILE" });
-    assert.throws(() => planCopy(file, { path: "/to/" }), { code: "LOCAL_FILE" });
+    assert.throws(() => planCopy(file, { path: "/to/" }), { message: "no such directory: /to/" });
+    assert.throws(() => planCopy(file, { path: "/to/", found: "other" }), {
+      message: "not a directory: /to/",
+    });
   });
 
   it("tells a container's path from one of the user's own", () => {

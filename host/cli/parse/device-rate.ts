@@ -29,6 +29,14 @@ export function parseDeviceIops(text: string): DeviceRate {
   );
 }
 
+/** For what may be taken away again: a rate of 0 is none. @throws Error with Docker's words */
+export function orNone(parse: (text: string) => DeviceRate): (text: string) => DeviceRate {
+  return (text) => {
+    const { path, value } = split(text);
+    return value === "0" ? { path, rate: 0 } : parse(text);
+  };
+}
+
 function split(text: string): { readonly path: string; readonly value: string } {
   const colon = text.indexOf(":");
   if (colon < 0 || text.indexOf(":", colon + 1) >= 0) throw new Error(`bad format: ${text}`);

@@ -35,11 +35,6 @@ export function parseFilter(text: string): readonly [string, string] {
   return [text.slice(0, equals).trim().toLowerCase(), text.slice(equals + 1).trim()];
 }
 
-/** The filters as the Engine API takes them. */
-export function filtersJson(filters: readonly (readonly [string, string])[]): string {
-  return filters.length === 0 ? "" : JSON.stringify(filterValues(filters));
-}
-
 /** The values of each key. */
 export function filterValues(
   filters: readonly (readonly [string, string])[],

@@ -1,6 +1,6 @@
 /** Ports: --publish and --expose, in Docker's grammar (docker/go-connections nat). */
 
-import { isIPv4 } from "node:net";
+import { isIP, isIPv4, isIPv6 } from "node:net";
 
 /** A port that the host is to have; the engine's own shape. */
 export interface PublishedPortFlag {
@@ -13,14 +13,14 @@ export interface PublishedPortFlag {
 }
 
 /**
- * `[[ip:]host:]container[/tcp|udp]`, each port a number or a range. Ranges of one length go side by side; a range of
+ * `[[ip:]host:]container[/tcp|udp]`, an IPv6 address in brackets, each port a number or a range. Ranges of one length go side by side; a range of
  * the host for one port of the container is a choice.
  *
  * @throws Error with Docker's words
  */
 export function parsePublish(text: string): PublishedPortFlag[] {
   const { protocol, rest } = splitProtocol(text);
-  const { ip, host, container } = splitPlaces(text, rest);
+  const { ip, host, container } = splitPlaces(rest);
   const [first, last] = parseRange(container, "containerPort");
   const hosts = host === "" ? undefined : parseRange(host, "hostPort");
   const count = last - first + 1;
@@ -59,6 +59,12 @@ export function parseMacAddress(text: string): string {
   return mac;
 }
 
+/** --ip6. @throws Error with Docker's words */
+export function parseIp6Flag(text: string): string {
+  if (!isIPv6(text) || text.includes("%")) throw new Error(`invalid IPv6 address: ${text}`);
+  return text;
+}
+
 /** --ip. @throws Error with Docker's words */
 export function parseIpFlag(text: string): string {
   if (!isIPv4(text)) throw new Error(`invalid IPv4 address: ${text}`);
@@ -79,13 +85,18 @@ function splitProtocol(text: string): { readonly protocol: "tcp" | "udp"; readon
   return { protocol: name, rest };
 }
 
-function splitPlaces(text: string, rest: string) {
-  if (rest.startsWith("["))
-    throw new Error(`publishing on IPv6 addresses is not supported: ${text}`);
-  const parts = rest.split(":");
+function splitPlaces(rest: string) {
+  const [bracketed = "", address = ""] = /^\[([^\]]*)\]/.exec(rest) ?? [];
+  if (bracketed !== "" && isIP(address) === 0) throw new Error(`invalid IP address: ${address}`);
+  // the brackets' colons are no separators
+  const parts = rest.slice(bracketed.length).split(":");
   const container = parts.at(-1) ?? "";
   if (parts.length === 1) return { ip: "", host: "", container };
   const [ip = "", host = ""] = parts.length === 2 ? ["", parts[0]] : parts;
+  if (bracketed !== "") {
+    if (parts.length !== 3 || parts[0] !== "") throw new Error(`invalid containerPort: ${rest}`);
+    return { ip: address, host, container };
+  }
   if (parts.length > 3 || (ip !== "" && !isIPv4(ip))) {
     throw new Error(`invalid IP address: ${parts.slice(0, -2).join(":")}`);
   }

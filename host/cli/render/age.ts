@@ -1,4 +1,4 @@
-/** How long ago something was, in the words of docker/go-units HumanDuration. */
+/** When something was, and how long ago, in the words of docker/go-units HumanDuration. */
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -22,4 +22,20 @@ export function humanDuration(milliseconds: number): string {
   if (days < 60) return `${Math.floor(days / 7)} weeks`;
   if (days < 730) return `${Math.floor(days / 30)} months`;
   return `${Math.floor(days / 365)} years`;
+}
+
+/** `2024-05-06 07:08:09 +0000 UTC`; @param seconds since the epoch, 0 for not known */
+export function timeOf(seconds: number): string {
+  if (seconds === 0) return "N/A";
+  return rfcTimeOf(seconds).replace("T", " ").replace("Z", " +0000 UTC");
+}
+
+/** `2024-05-06T07:08:09Z`; @param seconds since the epoch, 0 for not known */
+export function rfcTimeOf(seconds: number): string {
+  return seconds === 0 ? "" : new Date(seconds * 1000).toISOString().replace(/\.\d+Z$/, "Z");
+}
+
+/** `5 minutes ago`; @param seconds since the epoch, 0 for not known */
+export function agoOf(seconds: number): string {
+  return seconds === 0 ? "N/A" : `${humanDuration(Date.now() - seconds * 1000)} ago`;
 }

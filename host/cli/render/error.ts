@@ -28,9 +28,9 @@ export function renderError(error: unknown, command: FailedCommand): string {
   if (code === "ARGUMENTS") {
     return `dvm: ${message}\n\n${command.usage === undefined ? "" : `${command.usage}\n\n`}${more}`;
   }
-  if (code === "UNKNOWN_COMMAND") return `dvm: ${message}\n\n${more}`;
   const hint =
     error instanceof DvmError && error.hint !== undefined ? `  hint: ${error.hint}\n` : "";
+  if (code === "UNKNOWN_COMMAND") return `dvm: ${message}\n${hint}\n${more}`;
   const trace = error instanceof DvmError ? "" : unexpected(error);
   const see = code === "CONFLICT" || code === "FLAG_FILE" ? `\n${more}` : "";
   return `dvm: ${message}\n${hint}${trace}${causes(error, command)}${see}`;

@@ -183,6 +183,9 @@ describe("the version", () => {
  Guest kernel:      not built
  QEMU:              not found
  OS/Arch:           linux/amd64
+
+Server:
+ Version:           none runs
 `,
     );
   });

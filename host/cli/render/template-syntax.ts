@@ -236,5 +236,5 @@ function literal(word: string): unknown {
 }
 
 export function refused(why: string): Error {
-  return cliError("USAGE", `template: ${why}`);
+  return cliError("TEMPLATE", `template parsing error: template: ${why}`);
 }

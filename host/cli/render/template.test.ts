@@ -71,12 +71,14 @@ describe("templates", () => {
     `{{${"(".repeat(200)}.Name${")".repeat(200)}}}`,
   ])
     test(`that are like ${template.slice(0, 40)} are refused`, () => {
-      assert.throws(() => parseTemplate(template)(value), { code: "USAGE" });
+      assert.throws(() => parseTemplate(template)(value), { code: "TEMPLATE" });
     });
 
   test("whose end is missing are refused in words", () => {
     for (const cut of ["{{.Names", "{{ ", "a {{json . "]) {
-      assert.throws(() => parseTemplate(cut), { message: "template: an action lacks its }}" });
+      assert.throws(() => parseTemplate(cut), {
+        message: "template parsing error: template: an action lacks its }}",
+      });
     }
   });
 

@@ -30,7 +30,7 @@ function terminalRenderer(stderr: CliContext["stderr"]): TransferRenderer {
   const drawn = new Map<string, number>();
   const draw = (id: string, text: string): void => {
     const known = rows.indexOf(id);
-    const line = text.slice(0, Math.max((stderr.columns ?? 80) - 1, 1));
+    const line = text.slice(0, Math.max((stderr.columns || 80) - 1, 1));
     if (known < 0) {
       rows.push(id);
       stderr.write(`${line}\n`);

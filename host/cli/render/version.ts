@@ -2,7 +2,15 @@
 
 import type { VersionInfo } from "../../doctor/version-info.ts";
 
-export function renderVersion(info: VersionInfo): string {
+/** What a daemon says of itself. */
+export interface ServerVersion {
+  readonly Version: string;
+  readonly ApiVersion: string;
+  readonly KernelVersion: string;
+}
+
+/** @param server absent: no daemon runs */
+export function renderVersion(info: VersionInfo, server?: ServerVersion): string {
   const rows = [
     ["Version:", info.version],
     ["Node version:", info.node],
@@ -11,5 +19,17 @@ export function renderVersion(info: VersionInfo): string {
     ["QEMU:", info.qemu ?? "not found"],
     ["OS/Arch:", info.platform],
   ];
-  return `dvm:\n${rows.map(([name = "", value = ""]) => ` ${name.padEnd(18)} ${value}\n`).join("")}`;
+  const served = [
+    ["Version:", server?.Version ?? "none runs"],
+    ["API version:", server?.ApiVersion],
+    ["Host kernel:", server?.KernelVersion],
+  ];
+  return `dvm:\n${lines(rows)}\nServer:\n${lines(served)}`;
+}
+
+function lines(rows: readonly (readonly (string | undefined)[])[]): string {
+  return rows
+    .filter(([, value]) => value !== undefined)
+    .map(([name = "", value = ""]) => ` ${name.padEnd(18)} ${value}\n`)
+    .join("");
 }

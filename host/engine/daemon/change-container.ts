@@ -1,8 +1,9 @@
 /** What may be changed of a container after its creation. */
 
-import { cannotRewire } from "./container-refusals.ts";
+import { containerHostname } from "../container-spec.ts";
+import { withNetwork, withoutNetwork } from "../networks/change-networks.ts";
 import type { ManagedContainer } from "./managed-container.ts";
-import type { ContainerUpdate, DaemonContainerConfig } from "./model.ts";
+import type { ContainerUpdate } from "./model.ts";
 
 /** @throws DvmError `WRONG_STATE` unless it runs */
 export function pauseContainer(container: ManagedContainer): Promise<void> {
@@ -29,7 +30,8 @@ export function updateContainer(
 ): Promise<void> {
   return container.serial.run(async () => {
     const { config, kept } = container;
-    const resources = { ...config.resources, ...update.resources };
+    const deviceRates = { ...config.resources.deviceRates, ...update.resources.deviceRates };
+    const resources = { ...config.resources, ...update.resources, deviceRates };
     if (container.isRunning) await container.run.update(resources);
     const { restartPolicy = config.restartPolicy } = update;
     kept.update({ config: { ...config, resources, ...(restartPolicy ? { restartPolicy } : {}) } });
@@ -37,13 +39,29 @@ export function updateContainer(
   });
 }
 
-/** @param change of a container that does not run @throws DvmError `NOT_SUPPORTED` for one that does */
-export function reconfigureContainer(
+/** Puts it into a further network, at once if it runs. @throws DvmError; nothing has changed then */
+export function connectContainer(
   container: ManagedContainer,
-  change: (config: DaemonContainerConfig) => DaemonContainerConfig,
+  network: string,
+  join: { readonly aliases: readonly string[]; readonly ip?: string },
 ): Promise<void> {
   return container.serial.run(async () => {
-    if (container.isRunning) throw cannotRewire(container.record.name);
-    container.kept.update({ config: change(container.config) });
+    const config = withNetwork(container.config, network, join);
+    const { id, name } = container.record;
+    const names = [...new Set([name, containerHostname(id, config), ...join.aliases])];
+    if (container.isRunning) await container.run.joinNetwork({ network, names, ip: join.ip });
+    container.kept.update({ config });
+  });
+}
+
+/** Takes it out of a network, at once if it runs. @param network name and id of it */
+export function disconnectContainer(
+  container: ManagedContainer,
+  network: readonly string[],
+): Promise<void> {
+  return container.serial.run(async () => {
+    const config = withoutNetwork(container.config, network);
+    if (container.isRunning) await container.run.leaveNetwork(network);
+    container.kept.update({ config });
   });
 }

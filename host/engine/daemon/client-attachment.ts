@@ -2,8 +2,12 @@
 
 import type { Readable, Writable } from "node:stream";
 
-/** A client's ends; closing or failing of one detaches it and does nothing else. */
+/**
+ * A client's ends of a process's streams; what is absent is not attached. Closing or failing of one detaches it and
+ * does nothing else: the process goes on. The engine ends none of them.
+ */
 export interface ClientStreams {
+  /** read until its end, which closes the process's input if that is to close with its client */
   readonly stdin?: Readable;
   /** with a terminal it gets all output */
   readonly stdout?: Writable;

@@ -125,6 +125,12 @@ export class ContainerLog extends EventEmitter<LogEvents> {
     return this.#commit(stream, rest);
   }
 
+  /** How far it holds each stream, in `bytes`. */
+  get logged(): Record<OutputName, number> {
+    const { stdout, stderr } = this.#progress;
+    return { stdout: stdout.logged, stderr: stderr.logged };
+  }
+
   /** The begin of the line that the stream is in. */
   partial(stream: OutputName): Uint8Array {
     return this.#progress[stream].partial;

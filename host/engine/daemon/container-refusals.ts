@@ -23,10 +23,11 @@ export function stillRuns({ name, state: { status } }: ContainerRecord): Error {
   );
 }
 
-export function cannotRewire(name: string): Error {
+/** Docker's word for one that has another's network. */
+export function sharesNetwork(): Error {
   return engineError(
     "NOT_SUPPORTED",
-    `container ${name} is running: a running machine gets no other network cards`,
-    { hint: "stop the container first, or name its networks when it is made" },
+    "container sharing network namespace with another container cannot be connected to any other network",
+    { hint: "connect the container whose network it is" },
   );
 }

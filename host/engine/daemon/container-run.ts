@@ -1,100 +1,101 @@
 /** A machine with a container in it, from its boot, or its adoption, to its end. */
 
-import type { Request, TerminalSize } from "#protocol";
-import { type AgentClient, connectAgent, type Reply } from "../../agent/agent-client.ts";
-import type { Machine } from "../../vmm/hypervisor.ts";
-import { explainLoss, type GuestDeadlines, openMachine } from "../boot-machine.ts";
-import type { ContainerRecord } from "../container-record.ts";
+import { isDeepStrictEqual } from "node:util";
+import { type AgentClient, type ContainerAlias, connectAgent } from "../../agent/agent-client.ts";
+import { DvmError } from "../../errors.ts";
+import type { PortFollower } from "../../network/prepared-network.ts";
+import type { DiskConfig, Machine } from "../../vmm/hypervisor.ts";
+import { type BootOptions, openMachine } from "../boot-machine.ts";
+import type { ContainerExit } from "../container-exit.ts";
 import { containerHostname, containerSpec, guestResources } from "../container-spec.ts";
 import { withDeadline } from "../deadline.ts";
 import { diskLimits } from "../disk-limits.ts";
-import { type EventSink, inPhase } from "../engine-event.ts";
-import type { EngineParts, PreparedImage } from "../engine-parts.ts";
+import { inPhase } from "../engine-event.ts";
+import type { PreparedImage } from "../engine-parts.ts";
 import { engineError } from "../errors.ts";
 import { HostCgroup } from "../host-cgroup.ts";
-import type { ContainerExit } from "../live-container.ts";
 import { machineShape } from "../machine-shape.ts";
-import type { ContainerNetworks } from "../networks/container-networks.ts";
+import {
+  type JoinOptions,
+  joinNetwork,
+  type LiveContainer,
+  leaveNetwork,
+} from "../networks/live-networks.ts";
 import { adoptNetwork, NO_NETWORK, prepareNetwork } from "../networks/prepare-network.ts";
-import type { RunDirectory } from "../run-directory.ts";
+import { PortWatch } from "../networks/watch-ports.ts";
+import type { MachinePool } from "../pool/machine-pool.ts";
+import { restoreMachine } from "../snapshots/restore-machine.ts";
+import { restoredState } from "../snapshots/restored-state.ts";
+import type { SavedRun } from "../snapshots/snapshot-meta.ts";
 import { prepareVolumes } from "../volumes/container-volumes.ts";
 import { NO_MOUNTS } from "../volumes/prepared-mounts.ts";
-import type { ContainerLog } from "./container-log.ts";
-import { Execs } from "./execs.ts";
-import { FILE_TASK_PREFIX } from "./file-task.ts";
-import { GuestProcess } from "./guest-process.ts";
-import type { DaemonContainerConfig, StatsSample } from "./model.ts";
-import { execSpec, initSpec } from "./process-specs.ts";
-import { newRunState, type RunState, writeRunState } from "./run-state.ts";
+import { explainEnd } from "./explain-end.ts";
+import type { GuestProcess } from "./guest-process.ts";
+import { GuestRun, type RunOptions } from "./guest-run.ts";
+import type { DaemonContainerConfig } from "./model.ts";
+import { newRunState, type RunState } from "./run-state.ts";
 
-/** Name of a container's first process in the protocol. */
-const INIT = "init";
-/** Status of a process whose machine was killed: 128 + SIGKILL. */
-const KILLED = 137;
+import { Serial } from "./serial.ts";
+import type { SharedMachine } from "./shared-machine.ts";
+
 const SIGKILL = 9;
-/** Docker's status for a failure of the engine. */
-const FAILED = 125;
 
-export interface RunOptions {
-  readonly record: ContainerRecord;
-  readonly runDirectory: RunDirectory;
-  readonly dataRoot: string;
-  readonly log: ContainerLog;
-  readonly parts: EngineParts;
-  readonly deadlines: GuestDeadlines;
-  readonly onEvent: EventSink;
-  readonly onOom: () => void;
-}
-
-export interface StartRunOptions extends RunOptions {
+export interface MachineRunOptions extends RunOptions {
   readonly extents: PreparedImage["extents"];
-  readonly writableDisk: string;
-  /** its streams are open and it has not started: who is to miss nothing joins now */
-  readonly onOpened: (process: GuestProcess) => void;
+  readonly writableDisk: string | undefined;
   readonly signal: AbortSignal;
 }
 
-export class ContainerRun {
-  readonly process: GuestProcess;
-  readonly execs: Execs;
-  readonly #options: RunOptions;
+export interface StartRunOptions extends MachineRunOptions {
+  readonly pool: MachinePool;
+  /** its streams are open and it has not started: who is to miss nothing joins now */
+  readonly onOpened: (process: GuestProcess) => void;
+}
+
+export interface RestoreRunOptions extends MachineRunOptions {
+  readonly saved: SavedRun;
+  /** file of the saved machine */
+  readonly memory: string;
+}
+
+export interface AdoptOptions extends RunOptions {
+  /** of its machine, the image's and its own */
+  readonly disks: readonly DiskConfig[];
+  /** called before the guest is spoken to, for those who have joined its container (`TakeOver.prepare`) */
+  readonly onTakeOver: (client: AgentClient) => void;
+}
+
+export class ContainerRun extends GuestRun {
   readonly #undo = new AsyncDisposableStack();
   #machine: Machine | undefined;
   #agent: AgentClient | undefined;
   /** settles when the agent is ready */
   #ready: Promise<void> | undefined;
   #network = NO_NETWORK;
+  #portWatch: PortWatch | undefined;
   #mounts = NO_MOUNTS;
-  #state: RunState;
   #killed = false;
+  /** what those who join share */
+  readonly #pod = { turns: new Serial(), joined: new Set<string>() };
+  /** why nobody can speak to the guest, whose machine runs all the same */
+  #mute: DvmError | undefined;
   #bootedAt = 0;
-  /** vCPUs of the machine */
   #vcpus = 1;
-
-  private constructor(options: RunOptions, state: RunState) {
-    this.#options = options;
-    this.#state = state;
-    this.process = new GuestProcess(options.log);
-    this.execs = new Execs({
-      container: options.record.id,
-      agent: () => this.#live(),
-      processSpec: (stdio, exec) => execSpec(options.record, stdio, exec),
-      deadline: options.deadlines.container,
-      onChange: (execs) => this.#save({ execs }),
-    });
-  }
+  #diskLimits = diskLimits(this.options.record.config.resources);
 
   /** Boots a machine and starts the container's process in it; whatever fails is taken down again. */
   static async start(options: StartRunOptions): Promise<ContainerRun> {
     const run = new ContainerRun(options, newRunState(options.record.id));
-    try {
+    return run.#begun(async () => {
       await run.#boot(options);
       await run.#startProcess(options);
-      return run;
-    } catch (error) {
-      await run[Symbol.asyncDispose]();
-      throw error;
-    }
+    });
+  }
+
+  /** Goes on where a container was saved, as another one. */
+  static async restore(options: RestoreRunOptions): Promise<ContainerRun> {
+    const run = new ContainerRun(options, restoredState(options.record.id, options.saved));
+    return run.#begun(() => run.#goOn(options));
   }
 
   /**
@@ -103,10 +104,10 @@ export class ContainerRun {
    * @returns nothing when its process had not been started
    * @throws DvmError when the machine is gone, or does not answer: it is killed then
    */
-  static async adopt(options: RunOptions, state: RunState): Promise<ContainerRun | undefined> {
+  static async adopt(options: AdoptOptions, state: RunState): Promise<ContainerRun | undefined> {
     const run = new ContainerRun(options, { ...state, generation: state.generation + 1 });
     try {
-      if (await run.#takeOver()) return run;
+      if (await run.#takeOver(options)) return run;
     } catch (error) {
       await run[Symbol.asyncDispose]();
       throw error;
@@ -115,19 +116,34 @@ export class ContainerRun {
     return undefined;
   }
 
+  async #begun(begin: () => Promise<void>): Promise<this> {
+    try {
+      await begin();
+      return this;
+    } catch (error) {
+      await this[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get machine(): SharedMachine {
+    const { agent } = this;
+    if (this.#machine === undefined) throw new TypeError("an agent without a machine");
+    return {
+      owner: this.id,
+      machine: this.#machine,
+      agent,
+      vcpus: this.#vcpus,
+      bootedAt: this.#bootedAt,
+      ...this.#pod,
+      shares: this.state.shares ?? [],
+      runDirectory: this.options.runDirectory.path,
+    };
+  }
+
   /** process id of the machine on the host */
   get pid(): number {
     return this.#machine?.pid ?? 0;
-  }
-
-  /** where it is connected */
-  get networks(): ContainerNetworks {
-    return this.#state.networks ?? { attachments: [], ports: [] };
-  }
-
-  /** RFC 3339 */
-  get startedAt(): string {
-    return this.#state.startedAt ?? new Date().toISOString();
   }
 
   /** when the guest's kernel started, in `milliseconds` since the epoch */
@@ -135,47 +151,80 @@ export class ContainerRun {
     return this.#bootedAt;
   }
 
-  async signal(signal: number): Promise<void> {
-    await this.#ask({ type: "process.signal", container: this.#id, process: INIT, signal });
+  /** Whether its agent is of a version that nobody here speaks: it can only be killed. */
+  get isMute(): boolean {
+    return this.#mute !== undefined;
   }
 
-  async resize(size: TerminalSize): Promise<void> {
-    await this.#ask({ type: "process.resize", container: this.#id, process: INIT, size });
+  override async signal(signal: number): Promise<void> {
+    if (this.isMute && signal === SIGKILL) return this.kill();
+    await super.signal(signal);
   }
 
-  async pause(): Promise<void> {
-    await this.#ask({ type: "container.pause", container: this.#id });
+  override async joinNetwork(options: Omit<JoinOptions, "dataRoot" | "owner">): Promise<void> {
+    const { dataRoot, record } = this.options;
+    const joined = await joinNetwork(this.#live, { ...options, dataRoot, owner: record.owner });
+    this.#undo.use(joined);
+    this.save({ networks: joined.networks });
   }
 
-  async unpause(): Promise<void> {
-    await this.#ask({ type: "container.resume", container: this.#id });
+  override async leaveNetwork(network: readonly string[]): Promise<void> {
+    this.save({ networks: await leaveNetwork(this.#live, network) });
+  }
+
+  /** Of a machine that has the host's network: what it listens on is the host's too. */
+  #watchPorts(follower: PortFollower | undefined): void {
+    if (follower === undefined) return;
+    this.#portWatch = this.#undo.use(
+      new PortWatch({
+        follower,
+        owner: this.options.record.owner ?? process.getuid?.() ?? 0,
+        ask: (request) => this.ask(request),
+        onChange: (ports) => this.save({ networks: { ...this.networks, ports } }),
+        onRefusal: (text) => this.warn(text),
+      }),
+    );
+  }
+
+  get #live(): LiveContainer {
+    const { record, runDirectory } = this.options;
+    const { id, config } = record;
+    return {
+      container: id,
+      hostname: containerHostname(id, config),
+      config,
+      runDirectory: runDirectory.path,
+      networks: this.networks,
+      ask: (request) => this.ask(request),
+    };
+  }
+
+  protected get vcpus(): number {
+    return this.#vcpus;
   }
 
   async update(resources: DaemonContainerConfig["resources"]): Promise<void> {
     const limits = guestResources(resources);
-    new HostCgroup(this.#id).admit(this.pid, resources);
-    await this.#ask({ type: "container.update", container: this.#id, resources: limits });
+    await this.#limitDisks(resources);
+    new HostCgroup(this.id).admit(this.pid, resources);
+    await this.ask({ type: "container.update", container: this.id, resources: limits });
   }
 
-  async processes(): Promise<NonNullable<Reply["processes"]>> {
-    const { processes = [] } = await this.#ask({
-      type: "container.processes",
-      container: this.#id,
-    });
-    return processes;
-  }
-
-  async stats(): Promise<StatsSample> {
-    const { stats } = await this.#ask({ type: "container.stats", container: this.#id });
-    if (stats === undefined) throw engineError("MACHINE_LOST", "the guest gave no counters");
-    const { oomKills: _, ...counters } = stats;
-    const ran = Math.max(0, Date.now() - Date.parse(this.startedAt)) * 1000;
-    return {
-      ...counters,
-      read: new Date().toISOString(),
-      systemCpuMicroseconds: ran * this.#vcpus,
-      onlineCpus: this.#vcpus,
-    };
+  async #limitDisks(resources: DaemonContainerConfig["resources"]): Promise<void> {
+    const limits = diskLimits(resources);
+    if (isDeepStrictEqual(limits, this.#diskLimits)) return;
+    const machine = this.#machine;
+    if (machine?.setDiskLimits === undefined) {
+      throw engineError(
+        "NOT_SUPPORTED",
+        "the limits of a running machine's disks stay as they are",
+        {
+          hint: "machines of --vmm qemu take others; this one does at its next start",
+        },
+      );
+    }
+    await machine.setDiskLimits(limits);
+    this.#diskLimits = limits;
   }
 
   /** Ends the machine at once; the process was killed then. */
@@ -186,12 +235,12 @@ export class ContainerRun {
 
   /** Notes how the process ended, then lets the guest write back its disks and ends the machine. */
   async finish(exit: ContainerExit): Promise<void> {
-    this.#save({ exit });
+    this.save({ exit });
     try {
       await this.#shutDown();
     } catch (error) {
       // its disk has a journal
-      this.#warn(`shutting down: ${(error as Error).message}`);
+      this.warn(`shutting down: ${(error as Error).message}`);
     }
     await this[Symbol.asyncDispose]();
   }
@@ -199,20 +248,70 @@ export class ContainerRun {
   /** Kills the machine and removes its run directory. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#undo.disposeAsync();
-    this.#options.runDirectory[Symbol.dispose]();
+    this.options.runDirectory[Symbol.dispose]();
   }
 
   /** Lets go of the machine, which runs on for the next daemon. */
   release(): void {
+    this.#portWatch?.release();
     this.#agent?.removeAllListeners();
     this.#agent?.close();
   }
 
-  get #id(): string {
-    return this.#options.record.id;
+  async #boot(options: StartRunOptions): Promise<void> {
+    const { parts, onEvent, dataRoot, pool } = options;
+    const boot = await this.#bootOptions(options);
+    const { hypervisor } = boot;
+    const opened = await openMachine({
+      ...boot,
+      takeSpare: (config) => pool.take(hypervisor, config),
+      onNoTemplate: (config) => {
+        const made = parts.makeTemplate?.({ hypervisor, config, dataRoot, onEvent });
+        void made?.then(() => pool.want(hypervisor, config));
+      },
+    });
+    const { machine, agent, ready } = this.#undo.use(opened);
+    this.#admit(machine);
+    this.watch(agent);
+    this.#watchEnd(agent);
+    this.#hold(machine, agent);
+    this.#ready = ready;
   }
 
-  async #boot(options: StartRunOptions): Promise<void> {
+  /** The same for a machine that was saved: its agent knows the container. */
+  async #goOn(options: RestoreRunOptions): Promise<void> {
+    const { saved, memory } = options;
+    const boot = await this.#bootOptions(options);
+    const { attachments, ports } = this.#network;
+    this.options.log.begin();
+    // a daemon that dies from here on leaves a machine that the next one takes over
+    this.save({ startedAt: new Date().toISOString(), networks: { attachments, ports } });
+    const prepare = (client: AgentClient) => {
+      this.reopen(client);
+      this.#watchEnd(client);
+    };
+    const opened = await restoreMachine(boot, {
+      memory,
+      saved,
+      config: options.record.config,
+      prepare,
+    });
+    const { machine, agent } = this.#undo.use(opened);
+    this.#admit(machine);
+    this.#hold(machine, agent);
+    this.#noteBoot();
+    await opened.release();
+  }
+
+  #admit(machine: Machine): void {
+    const cgroup = this.#undo.use(new HostCgroup(this.id));
+    for (const lack of cgroup.admit(machine.pid, this.options.record.config.resources)) {
+      this.warn(`limits on the host: ${lack}`);
+    }
+  }
+
+  /** Makes what its machine needs beside itself. */
+  async #bootOptions(options: MachineRunOptions): Promise<BootOptions> {
     const { record, parts, onEvent, signal, runDirectory } = options;
     const { id: container, config } = record;
     const { hypervisor, reason } = await inPhase(onEvent, { container, phase: "accelerator" }, () =>
@@ -236,207 +335,140 @@ export class ContainerRun {
         }),
       ),
     );
-    const cgroup = this.#undo.use(new HostCgroup(container));
     this.#mounts = await prepareVolumes(record, options.dataRoot, runDirectory.path);
-    const booted = this.#undo.use(
-      await openMachine({
-        container,
-        hypervisor,
-        artifacts: parts.findArtifacts(),
-        shape,
-        extents: options.extents,
-        writableDisk: options.writableDisk,
-        disposable: config.autoRemove,
-        runDirectory: runDirectory.path,
-        hostname: containerHostname(container, config),
-        network: this.#network,
-        mounts: this.#mounts,
-        diskLimits: diskLimits(config.resources),
-        deadlines: options.deadlines,
-        detached: true,
-        onNoTemplate: (machine) => parts.makeTemplate?.(hypervisor, machine, onEvent),
-        onEvent,
-        signal,
-      }),
-    );
-    runDirectory.noteMachine(booted.machine.pid);
-    for (const lack of cgroup.admit(booted.machine.pid, config.resources)) {
-      this.#warn(`limits on the host: ${lack}`);
-    }
-    this.#watch(booted.agent);
-    this.#hold(booted.machine, booted.agent);
-    this.#ready = booted.ready;
+    return {
+      container,
+      hypervisor,
+      artifacts: parts.findArtifacts(),
+      shape,
+      extents: options.extents,
+      writableDisk: options.writableDisk,
+      disposable: config.autoRemove,
+      runDirectory: runDirectory.path,
+      hostname: containerHostname(container, config),
+      network: this.#network,
+      mounts: this.#mounts,
+      diskLimits: diskLimits(config.resources),
+      deadlines: options.deadlines,
+      detached: true,
+      onProcess: (pid) => runDirectory.noteMachine(pid),
+      onEvent,
+      signal,
+    };
   }
 
   async #startProcess({ signal, onOpened }: StartRunOptions): Promise<void> {
-    const { record, deadlines, log, onEvent } = this.#options;
-    const { id: container, config } = record;
-    const agent = this.#live();
-    const ask = (what: string, request: Request) => {
-      const reply = agent.request(request);
-      const done = withDeadline(reply, { what, milliseconds: deadlines.container, signal });
-      // without the step before none can be done: the first failure is the one to tell of
-      done.catch(() => {});
-      return done;
-    };
-    const spec = containerSpec(container, config, this.#network, this.#mounts);
-    // The agent takes requests in their order: the next one is there when one is done.
-    const creation = ask("making the container", { type: "container.create", container, spec });
-    try {
-      log.begin();
-      const { openStdin: stdin, terminal } = config;
-      const stdio = this.process.open(agent, { stdin, stdout: true, stderr: !terminal });
-      onOpened(this.process);
-      // noted first: a daemon that dies now leaves a process that the next one finds
-      const { attachments, ports } = this.#network;
-      const networks = { attachments, ports };
-      this.#save({ stdio, startedAt: new Date().toISOString(), networks });
-      const process = initSpec(record, stdio);
-      const start = ask("starting the process", { type: "container.start", container, process });
-      await this.#ready;
-      this.#bootedAt = Date.now() - agent.hello.uptime / 1000;
-      await inPhase(onEvent, { container, phase: "container-create" }, () => creation);
-      await inPhase(onEvent, { container, phase: "process-start" }, () => start);
-    } catch (error) {
-      signal.throwIfAborted();
-      throw this.#machine === undefined ? error : await explainLoss(this.#machine, error);
-    }
+    const { record } = this.options;
+    const { id, config } = record;
+    const machine = this.#machine;
+    const ready = this.#ready;
+    if (machine === undefined || ready === undefined) throw new TypeError("no machine was opened");
+    const { attachments, ports } = this.#network;
+    const { shares } = this.#mounts;
+    await this.startProcess({
+      machine,
+      spec: containerSpec(id, config, this.#network, this.#mounts),
+      ready: ready.then(() => this.#noteBoot()),
+      noted: {
+        networks: { attachments, ports },
+        ...(shares.length > 0 ? { shares } : {}),
+      },
+      onOpened,
+      signal,
+    });
+    this.#watchPorts(this.#network.follower);
   }
 
-  async #takeOver(): Promise<boolean> {
-    const { record, parts, runDirectory, dataRoot, deadlines, log } = this.#options;
+  #noteBoot(): void {
+    this.#bootedAt = Date.now() - this.agent.hello.uptime / 1000;
+  }
+
+  async #takeOver({ onTakeOver, disks }: AdoptOptions): Promise<boolean> {
+    const { record, parts, runDirectory, dataRoot, deadlines } = this.options;
     const { id, config } = record;
-    const { stdio, generation } = this.#state;
+    const { generation } = this.state;
     const { hypervisor } = await parts.openHypervisor(config.machine, dataRoot);
     if (hypervisor.adopt === undefined) {
       throw engineError("MACHINE_LOST", "the virtual machine ended with the earlier dvmd");
     }
     this.#vcpus = machineShape(config.resources, hypervisor.accelerator).vcpus;
-    this.#undo.use(await adoptNetwork(runDirectory.path));
+    const { follower } = this.#undo.use(await adoptNetwork(runDirectory.path));
     this.#undo.use(new HostCgroup(id));
     const machine = this.#undo.use(
-      await withDeadline(hypervisor.adopt({ id, runDirectory: runDirectory.path }), {
+      await withDeadline(hypervisor.adopt({ id, runDirectory: runDirectory.path, disks }), {
         what: "finding the virtual machine again",
         milliseconds: deadlines.configure,
       }),
     );
     // a client that dies from here on has spoken to the guest
-    this.#save({});
-    const offsets = log.resume();
+    this.save({});
     const prepare = (client: AgentClient) => {
-      this.#watch(client);
-      if (stdio !== undefined) this.process.reopen(client, stdio, offsets);
-      this.execs.reopen(client, this.#state.execs);
+      this.reopen(client);
+      this.#watchEnd(client);
+      onTakeOver(client);
     };
     const agent = await withDeadline(
-      connectAgent(machine.agent, { takeOver: { generation, prepare } }),
+      connectAgent(machine.agent, { takeOver: { generation, prepare }, alias: this.#alias }),
       { what: "the guest agent's hello", milliseconds: deadlines.hello },
-    );
+    ).catch((error: unknown) => this.#keepMute(error));
     this.#hold(machine, agent);
-    this.#bootedAt = Date.now() - agent.hello.uptime / 1000;
+    if (agent === undefined) return this.state.stdio !== undefined;
+    this.#noteBoot();
     this.#undo.defer(() => agent.close());
-    if (stdio === undefined) return false;
-    const { exit } = this.#state;
-    if (exit !== undefined) this.process.exited(exit);
-    this.#endFileTasks(agent);
-    if (agent.hello.containers[id]?.includes(INIT)) return true;
-    // ends of the past come right after the hello: without one the guest was never asked to start the process
-    await withDeadline(agent.request({ type: "machine.ping" }), {
-      what: "the guest agent's answer",
-      milliseconds: deadlines.hello,
-    });
-    return this.process.hasExited;
+    this.#watchPorts(follower);
+    return this.isStarted(agent);
   }
 
-  /** Nobody is there any more for whom they work. */
-  #endFileTasks(agent: AgentClient): void {
-    const container = this.#id;
-    for (const process of agent.hello.containers[container] ?? []) {
-      if (!process.startsWith(FILE_TASK_PREFIX)) continue;
-      const request = { type: "process.signal", container, process, signal: SIGKILL } as const;
-      agent.request(request).catch(() => {});
-    }
+  get #alias(): ContainerAlias | undefined {
+    const { inGuest } = this.state;
+    return inGuest === undefined ? undefined : { name: this.id, inGuest };
   }
 
-  #hold(machine: Machine, agent: AgentClient): void {
+  /** A machine of another version of dvm is not killed for that: what runs in it runs on. */
+  #keepMute(error: unknown): undefined {
+    if (!(error instanceof DvmError) || error.code !== "AGENT_VERSION") throw error;
+    this.#mute = error;
+    this.warn(`it runs on, and can only be killed: ${error.message}`);
+  }
+
+  #hold(machine: Machine, agent: AgentClient | undefined): void {
     this.#machine = machine;
     this.#agent = agent;
     void machine.exit.then(() => this.#lost(undefined));
   }
 
-  #watch(agent: AgentClient): void {
-    agent.on("process.exit", ({ container, process, code, oomKilled }) => {
-      if (container !== this.#id) return;
-      const exit = { exitCode: code, oomKilled };
-      if (process === INIT) this.process.exited(exit);
-      else this.execs.exited(process, exit);
+  #watchEnd(agent: AgentClient): void {
+    agent.once("closed", (error) => {
+      if (error?.code !== "AGENT_VERSION") void this.#lost(error);
     });
-    agent.on("container.oom", () => this.#options.onOom());
-    agent.once("closed", (error) => void this.#lost(error));
   }
 
   /** The machine, or the conversation with it, is over: a machine that nobody can speak to is of no use. */
   async #lost(error: Error | undefined): Promise<void> {
-    const exit = await this.#explain(error);
+    const exit = await explainEnd(this.#machine, { error, isKilled: this.#killed });
     this.process.lost(exit);
     this.execs.lost(exit);
-  }
-
-  async #explain(error: Error | undefined): Promise<ContainerExit> {
-    const machine = this.#machine;
-    if (this.#killed || machine === undefined) return { exitCode: KILLED, oomKilled: false };
-    const cause = error ?? engineError("MACHINE_LOST", "the virtual machine ended");
-    const explained = await explainLoss(machine, cause);
-    const exit = await Promise.race([machine.exit, undefined]);
-    return {
-      exitCode: exit?.reason === "killed" ? KILLED : FAILED,
-      oomKilled: false,
-      error: explained instanceof Error ? explained.message : String(explained),
-    };
   }
 
   async #shutDown(): Promise<void> {
     const machine = this.#machine;
     if (machine === undefined || this.#killed) return;
-    const { config, mounts = [] } = this.#options.record;
+    const { config, mounts = [] } = this.options.record;
     // its disk goes with it, and it shared nothing: there is nothing to write back
     if (config.autoRemove && mounts.length === 0) return;
     const isOver = await Promise.race([machine.exit, undefined]);
     if (isOver !== undefined) return;
-    const options = { what: "shutting down", milliseconds: this.#options.deadlines.shutdown };
-    await withDeadline(this.#live().request({ type: "machine.shutdown" }), options);
+    const options = { what: "shutting down", milliseconds: this.options.deadlines.shutdown };
+    await withDeadline(this.agent.request({ type: "machine.shutdown" }), options);
     await withDeadline(machine.exit, options);
-  }
-
-  async #ask(request: Parameters<AgentClient["request"]>[0]): Promise<Reply> {
-    return withDeadline(this.#live().request(request), {
-      what: request.type,
-      milliseconds: this.#options.deadlines.container,
-    });
   }
 
   /** @throws DvmError `WRONG_STATE` */
   get agent(): AgentClient {
-    return this.#live();
-  }
-
-  #live(): AgentClient {
+    if (this.#mute !== undefined) throw this.#mute;
     if (this.#agent === undefined) {
-      throw engineError("WRONG_STATE", `container ${this.#id} is not running`);
+      throw engineError("WRONG_STATE", `container ${this.id} is not running`);
     }
     return this.#agent;
-  }
-
-  #save(change: Partial<RunState>): void {
-    this.#state = { ...this.#state, ...change };
-    try {
-      writeRunState(this.#options.runDirectory.path, this.#state);
-    } catch (error) {
-      this.#warn(`keeping the state of the machine: ${(error as Error).message}`);
-    }
-  }
-
-  #warn(text: string): void {
-    this.#options.onEvent({ type: "warning", container: this.#id, text });
   }
 }

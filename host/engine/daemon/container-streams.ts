@@ -24,6 +24,11 @@ export class ContainerStreams {
     this.#options = options;
   }
 
+  /** How far the log holds each stream of the process, in `bytes`. */
+  get logged(): Record<OutputName, number> {
+    return this.#options.log.logged;
+  }
+
   /** Joins a client, before the start or while it runs. `logs`: what was logged so far first; `stream`: what comes. */
   attach(
     streams: ClientStreams,

@@ -1,13 +1,13 @@
 /** A container as its users see it: its record, and what there is of it while it runs. */
 
 import type { ContainerRecord } from "../container-record.ts";
-import type { ContainerRun } from "./container-run.ts";
+import type { GuestRun } from "./guest-run.ts";
 import type { ContainerView, HealthState } from "./model.ts";
 
 export function containerView(
   kept: ContainerRecord,
   live: {
-    readonly run: ContainerRun | undefined;
+    readonly run: GuestRun | undefined;
     readonly health: HealthState | undefined;
     readonly removing: boolean;
     readonly logPath: string | undefined;

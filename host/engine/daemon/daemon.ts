@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type GuestDeadlines, guestDeadlines } from "../boot-machine.ts";
+import type { StorageDriver } from "../container-config.ts";
 import { makeContainerId } from "../container-name.ts";
 import { type ContainerRecord, RECORD_VERSION } from "../container-record.ts";
 import { ContainerStore } from "../container-store.ts";
@@ -11,11 +12,21 @@ import { createContainer } from "../create-container.ts";
 import type { EventSink } from "../engine-event.ts";
 import type { EngineParts } from "../engine-parts.ts";
 import { engineError } from "../errors.ts";
+import { checkDevices } from "../guest-devices.ts";
+import { checkPolicy } from "../networks/card-policy.ts";
 import { checkPortRights } from "../networks/check-port-rights.ts";
 import { checkNetwork } from "../networks/prepare-network.ts";
 import { sweepNetworks } from "../networks/sweep-networks.ts";
+import { tellDenials } from "../networks/tell-denials.ts";
 import { type EnginePaths, makePrivateFolder } from "../paths.ts";
-import { isOwned } from "../run-directory.ts";
+import { checkJoins, resolveJoins } from "../pods/joins.ts";
+import { MachinePool } from "../pool/machine-pool.ts";
+import { shareImage } from "../prepare-image.ts";
+import { sweepRunRoot } from "../run-directory.ts";
+import { type Revival, Snapshots } from "../snapshots/snapshots.ts";
+import { containerDisk } from "../storage/container-disk.ts";
+import { DEFAULT_STORAGE_DRIVER, settleStorage } from "../storage/storage-driver.ts";
+import { type StorageInfo, storageInfo } from "../storage/storage-info.ts";
 import { validateConfig } from "../validate-config.ts";
 import { releaseVolumes, settleVolumes } from "../volumes/container-volumes.ts";
 import { BootGate } from "./boot-gate.ts";
@@ -23,12 +34,17 @@ import { EventBus } from "./event-bus.ts";
 import { ManagedContainer } from "./managed-container.ts";
 import type { ManagedParts } from "./managed-parts.ts";
 import type { Caller, DaemonContainerConfig } from "./model.ts";
+import { sideEvents, volumeEvent } from "./side-events.ts";
 
 export interface DaemonOptions {
   readonly paths: EnginePaths;
   readonly parts: EngineParts;
   readonly onEvent?: EventSink;
   readonly deadlines?: GuestDeadlines;
+  /** machines that are kept ready, see `MachinePoolOptions`; absent: the usual number */
+  readonly poolSize?: number | undefined;
+  /** of containers that ask for none; absent: the usual one */
+  readonly storageDriver?: StorageDriver | undefined;
 }
 
 export class Daemon implements AsyncDisposable {
@@ -39,7 +55,12 @@ export class Daemon implements AsyncDisposable {
   readonly #store: ContainerStore;
   readonly #onEvent: EventSink;
   readonly #containers = new Map<string, ManagedContainer>();
+  /** containers saved while they ran */
+  readonly snapshots: Snapshots;
   readonly #parts: ManagedParts;
+  readonly #denials = tellDenials((container, attributes) =>
+    this.#containers.get(container)?.tell("egress_denied", attributes),
+  );
 
   private constructor(options: DaemonOptions) {
     const { paths, parts, onEvent = () => {}, deadlines = guestDeadlines() } = options;
@@ -47,15 +68,26 @@ export class Daemon implements AsyncDisposable {
     this.#onEvent = onEvent;
     this.id = ownId(paths.dataRoot);
     this.#store = new ContainerStore(paths.dataRoot);
+    this.snapshots = new Snapshots({
+      dataRoot: paths.dataRoot,
+      revive: (revival, caller) => this.#revive(revival, caller),
+      guestsOf: (id) => this.#guestsOf(id),
+    });
     this.#parts = {
       paths,
       parts,
       store: this.#store,
       deadlines,
       gate: new BootGate(),
+      members: this.#containers,
+      pool: new MachinePool({ size: options.poolSize, paths, parts, onEvent }),
       onEvent,
       onAction: (record, action, attributes) => this.#tell(record, action, attributes),
-      onRemoved: (id) => this.#containers.delete(id),
+      onRemoved: (id) => {
+        this.#containers.delete(id);
+        this.#forgetCheckpoints(id);
+      },
+      onVolumeGone: (volume) => this.events.emit(volumeEvent("destroy", volume)),
     };
   }
 
@@ -66,6 +98,7 @@ export class Daemon implements AsyncDisposable {
   static async open(options: DaemonOptions): Promise<Daemon> {
     const daemon = new Daemon(options);
     await daemon.#sweep();
+    await daemon.snapshots.sweep();
     daemon.#readStore();
     const recovered = [...daemon.#containers.values()].map((container) => container.recover());
     await Promise.all(recovered);
@@ -78,7 +111,6 @@ export class Daemon implements AsyncDisposable {
 
   /** Those that the caller may see, newest first. */
   list(caller: Caller): ManagedContainer[] {
-    this.#readStore();
     return [...this.#containers.values()]
       .filter((container) => maySee(container.record, caller))
       .sort((a, b) => b.record.created.localeCompare(a.record.created));
@@ -107,6 +139,15 @@ export class Daemon implements AsyncDisposable {
     return only;
   }
 
+  /** A container that another one names. It is no answer to a client that looks for an image. */
+  #findOther(reference: string, caller: Caller): string {
+    try {
+      return this.find(reference, caller).id;
+    } catch (cause) {
+      throw engineError("CONFIG_INVALID", (cause as Error).message, { cause });
+    }
+  }
+
   /** By full id. @throws DvmError `NO_SUCH_CONTAINER` */
   get(id: string): ManagedContainer {
     const container = this.#containers.get(id);
@@ -130,12 +171,20 @@ export class Daemon implements AsyncDisposable {
    * @throws DvmError for a configuration, an image or a name that is refused; nothing is left behind then
    */
   async create(
-    config: DaemonContainerConfig,
+    wanted: DaemonContainerConfig,
     caller: Caller,
     signal: AbortSignal,
   ): Promise<ManagedContainer> {
+    const { storageDriver = DEFAULT_STORAGE_DRIVER } = this.#options;
+    checkJoins(wanted);
+    const config = settleStorage(
+      resolveJoins(wanted, (reference) => this.#findOther(reference, caller)),
+      storageDriver,
+    );
     validateConfig(config);
     checkNetwork(config);
+    checkPolicy(config);
+    checkDevices(config, caller.uid);
     checkPortRights(config.networking?.ports ?? [], caller.uid);
     const { paths, parts } = this.#options;
     const id = makeContainerId();
@@ -147,9 +196,9 @@ export class Daemon implements AsyncDisposable {
       config,
       parts,
       dataRoot: paths.dataRoot,
-      writableDisk: `${this.#store.folder(id)}/writable.img`,
+      writableDisk: containerDisk(this.#store.folder(id), config),
       keep: true,
-      isForeign: caller.uid !== 0 && caller.uid !== process.getuid?.(),
+      owner: caller.uid,
       onEvent: this.#onEvent,
       signal,
     });
@@ -163,8 +212,11 @@ export class Daemon implements AsyncDisposable {
         dataRoot,
         containers: this.#store,
         owner: caller.uid,
+        onCreated: (volume) => this.events.emit(volumeEvent("create", volume)),
       });
-      undo.defer(() => releaseVolumes({ container: id, dataRoot, removeAnonymous: true }));
+      undo.defer(async () => {
+        await releaseVolumes({ container: id, dataRoot, removeAnonymous: true });
+      });
       const container = new ManagedContainer(
         {
           version: RECORD_VERSION,
@@ -190,8 +242,65 @@ export class Daemon implements AsyncDisposable {
     }
   }
 
+  /** Makes a container that goes on where another was saved. @throws DvmError; nothing is left behind then */
+  async #revive(revival: Revival, caller: Caller): Promise<ManagedContainer> {
+    const { record, config, saved, memory } = revival;
+    const { dataRoot } = this.#options.paths;
+    await using undo = new AsyncDisposableStack();
+    const id = makeContainerId();
+    const name = this.#store.reserve(id, config.name, caller.uid);
+    undo.defer(() => this.#store.remove(id));
+    await shareImage(revival.imageOf, id, dataRoot);
+    undo.defer(() => this.#options.parts.releaseImage(id, dataRoot));
+    await revival.fill(this.#store.folder(id));
+    const container = new ManagedContainer(
+      {
+        version: RECORD_VERSION,
+        id,
+        name,
+        created: new Date().toISOString(),
+        config,
+        image: record.image,
+        state: { status: "created", oomKilled: false },
+        owner: caller.uid,
+      },
+      this.#parts,
+    );
+    this.#store.write(container.record);
+    undo.move();
+    this.#containers.set(id, container);
+    container.tell("create");
+    try {
+      await container.goOn(saved, { memory });
+      return container;
+    } catch (error) {
+      await container.remove({ force: true }).catch(() => {});
+      throw error;
+    }
+  }
+
+  storageInfo(): Promise<StorageInfo> {
+    const { paths, storageDriver } = this.#options;
+    return storageInfo(paths.dataRoot, storageDriver);
+  }
+
+  #forgetCheckpoints(id: string): void {
+    this.snapshots.removeCheckpointsOf(id).catch((error: Error) => {
+      const text = `removing its checkpoints: ${error.message}`;
+      this.#onEvent({ type: "warning", container: id, text });
+    });
+  }
+
+  /** Those that run in the machine of another one. */
+  #guestsOf(id: string): string[] {
+    const others = [...this.#containers.values()].filter((each) => each.id !== id);
+    return others.filter((each) => each.machine?.owner === id).map((each) => each.id);
+  }
+
   /** Lets go of all machines, which run on. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#denials[Symbol.dispose]();
+    await this.#parts.pool[Symbol.asyncDispose]();
     await Promise.all([...this.#containers.values()].map((container) => container.close()));
   }
 
@@ -199,19 +308,15 @@ export class Daemon implements AsyncDisposable {
   async #sweep(): Promise<void> {
     const { paths, parts } = this.#options;
     for (const id of this.#store.orphans()) {
-      // one that another process is making at this moment has its run directory
-      if (isOwned(paths.runRoot, id)) continue;
       await parts.releaseImage(id, paths.dataRoot);
       this.#store.remove(id);
     }
+    sweepRunRoot(paths.runRoot, this.#store.ids());
   }
 
-  /** Containers of other processes may come and go. */
   #readStore(): void {
-    const unknown = this.#store.ids().filter((id) => !this.#containers.has(id));
-    for (const id of unknown) {
-      // what another process runs in itself is its own, and has no disk for us to start from
-      const record = this.#isDaemons(id) ? this.#readIfWhole(id) : undefined;
+    for (const id of this.#store.ids()) {
+      const record = this.#readIfWhole(id);
       if (record === undefined) continue;
       this.#containers.set(id, new ManagedContainer(record, this.#parts));
     }
@@ -226,15 +331,14 @@ export class Daemon implements AsyncDisposable {
     }
   }
 
-  #isDaemons(id: string): boolean {
-    return existsSync(`${this.#store.folder(id)}/root-disk.json`);
-  }
-
   #tell(
-    { id, name, config, image, owner }: ContainerRecord,
+    record: ContainerRecord,
     action: string,
     attributes: Readonly<Record<string, string>> = {},
   ): void {
+    const { id, name, config, image, owner } = record;
+    const beside = sideEvents(record, action, this.#options.paths.dataRoot);
+    if (action === "start") for (const event of beside) this.events.emit(event);
     this.events.emit({
       type: "container",
       action,
@@ -248,6 +352,7 @@ export class Daemon implements AsyncDisposable {
       },
       ...(owner === undefined ? {} : { owner }),
     });
+    if (action !== "start") for (const event of beside) this.events.emit(event);
   }
 }
 

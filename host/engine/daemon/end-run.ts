@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { ContainerRecord } from "../container-record.ts";
-import type { ContainerRun } from "./container-run.ts";
+import type { GuestRun } from "./guest-run.ts";
 import type { StopOptions } from "./model.ts";
 import { stopSignal } from "./stop-signal.ts";
 
@@ -12,7 +12,7 @@ const SIGKILL = 9;
 
 /** Resolves when the process has ended, or was killed, or with a negative timeout has its signal. */
 export async function endRun(
-  run: ContainerRun,
+  run: GuestRun,
   record: ContainerRecord,
   { signal, timeout, onSignal }: StopOptions & { readonly onSignal: (signal: number) => void },
 ): Promise<void> {
@@ -23,6 +23,7 @@ export async function endRun(
   // one that ends this instant takes no signal, and needs none
   await run.signal(number).catch(() => {});
   onSignal(number);
+  if (run.isMute) return run.kill();
   if (grace < 0) return;
   const late = new AbortController();
   const ended = await Promise.race([

@@ -33,7 +33,6 @@ export class EventBus {
       wake();
     };
     this.#listeners.add(listener);
-    const late = until === undefined ? undefined : setTimeout(() => wake(), remaining(until));
     const abort = () => wake();
     signal.addEventListener("abort", abort);
     try {
@@ -47,10 +46,12 @@ export class EventBus {
         const { promise, resolve } = Promise.withResolvers<void>();
         wake = resolve;
         if (signal.aborted) return;
+        // set anew each time: a timer may ring a moment early, and has an upper bound
+        const late = until === undefined ? undefined : setTimeout(resolve, remaining(until));
         await promise;
+        clearTimeout(late);
       }
     } finally {
-      clearTimeout(late);
       this.#listeners.delete(listener);
       signal.removeEventListener("abort", abort);
     }

@@ -1,6 +1,6 @@
 /** Whoever waits for a container to end or to be gone. */
 
-import type { ContainerExit } from "../live-container.ts";
+import type { ContainerExit } from "../container-exit.ts";
 
 interface Waiter {
   readonly condition: "exit" | "removed";

@@ -10,7 +10,7 @@ import type { EngineParts, PreparedImage } from "../engine-parts.ts";
 import { machineShape } from "../machine-shape.ts";
 import type { RunDirectory } from "../run-directory.ts";
 import { prepareVolumes } from "../volumes/container-volumes.ts";
-import { NO_MOUNTS } from "../volumes/prepared-mounts.ts";
+import { creationDeadline, NO_MOUNTS } from "../volumes/prepared-mounts.ts";
 
 export interface FileGuest extends AsyncDisposable {
   readonly agent: AgentClient;
@@ -21,7 +21,7 @@ export interface FileGuestOptions {
   readonly runDirectory: RunDirectory;
   readonly dataRoot: string;
   readonly extents: PreparedImage["extents"];
-  readonly writableDisk: string;
+  readonly writableDisk: string | undefined;
   readonly parts: EngineParts;
   readonly deadlines: GuestDeadlines;
   readonly onEvent: EventSink;
@@ -61,7 +61,7 @@ export async function bootFileGuest(options: FileGuestOptions): Promise<FileGues
   const spec = { ...containerSpec(container, config), resources: {}, mounts: [...mounts.specs] };
   await withDeadline(agent.request({ type: "container.create", container, spec }), {
     what: "making the container",
-    milliseconds: deadlines.container,
+    milliseconds: creationDeadline(deadlines.container, spec.mounts),
   });
   const held = undo.move();
   return {

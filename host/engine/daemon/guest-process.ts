@@ -3,7 +3,7 @@
 import type { IncomingStream, Stdio } from "#protocol";
 import type { AgentClient } from "../../agent/agent-client.ts";
 import type { GuestWritable } from "../../agent/guest-stream.ts";
-import type { ContainerExit } from "../live-container.ts";
+import type { ContainerExit } from "../container-exit.ts";
 import type { ProcessStreams } from "./client-attachment.ts";
 import type { ContainerLog, OutputName } from "./container-log.ts";
 import { OutputHub, type OutputLog } from "./output-hub.ts";

@@ -4,7 +4,7 @@ import { PassThrough } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Healthcheck } from "../../image/config.ts";
 import type { ContainerRecord } from "../container-record.ts";
-import type { ContainerRun } from "./container-run.ts";
+import type { GuestRun } from "./guest-run.ts";
 import type { DaemonContainerConfig, HealthProbe, HealthState } from "./model.ts";
 
 /** Docker's defaults, in `milliseconds`. */
@@ -20,14 +20,14 @@ const SIGKILL = 9;
 export class HealthMonitor {
   state: HealthState = { status: "starting", failingStreak: 0, log: [] };
   readonly #check: Healthcheck;
-  readonly #run: ContainerRun;
+  readonly #run: GuestRun;
   readonly #onStatus: (status: HealthState["status"]) => void;
   readonly #stop = new AbortController();
   readonly #begun = Date.now();
 
   private constructor(
     check: Healthcheck,
-    run: ContainerRun,
+    run: GuestRun,
     onStatus: (status: HealthState["status"]) => void,
   ) {
     this.#check = check;
@@ -39,7 +39,7 @@ export class HealthMonitor {
   /** Begins to probe; nothing when the container has no check. */
   static of(
     { config, image }: ContainerRecord,
-    run: ContainerRun,
+    run: GuestRun,
     onStatus: (status: HealthState["status"]) => void,
   ): HealthMonitor | undefined {
     const check = mergedCheck((config as DaemonContainerConfig).healthcheck, image.run.healthcheck);

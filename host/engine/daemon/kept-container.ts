@@ -1,12 +1,13 @@
 /** A container's record in memory and on disk, and its disks. */
 
 import { readFileSync, writeFileSync } from "node:fs";
-import { stat } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Extent } from "../../rootfs/extent.ts";
+import type { ContainerExit } from "../container-exit.ts";
 import type { ContainerRecord, ContainerState } from "../container-record.ts";
 import type { ContainerStore } from "../container-store.ts";
-import type { ContainerExit } from "../live-container.ts";
+import { containerDisk, diskUsage } from "../storage/container-disk.ts";
 import type { ContainerSizes, DaemonContainerConfig } from "./model.ts";
 
 export class KeptContainer {
@@ -87,14 +88,25 @@ export class KeptContainer {
     return JSON.parse(readFileSync(this.#rootDiskPath, "utf8"));
   }
 
-  get writableDisk(): string {
-    return join(this.#folder, "writable.img");
+  get writableDisk(): string | undefined {
+    return containerDisk(this.#folder, this.config);
+  }
+
+  /** Has a copy of another disk of this container in place of its own. */
+  async replaceDisk(from: string): Promise<void> {
+    const disk = this.writableDisk;
+    if (disk === undefined) throw new TypeError("a container without a disk");
+    const { copyDisk } = await import("../snapshots/copy-disk.ts");
+    const draft = `${disk}.new`;
+    await rm(draft, { force: true });
+    await copyDisk(from, draft);
+    await rename(draft, disk);
   }
 
   /** What the writable layer takes on the host's disk, and the image. */
   async sizes(): Promise<ContainerSizes> {
-    const { blocks } = await stat(this.writableDisk).catch(() => ({ blocks: 0 }));
-    const writable = blocks * 512;
+    const disk = this.writableDisk;
+    const writable = disk === undefined ? 0 : await diskUsage(disk, this.config);
     const image = this.rootDisk().reduce((sum, extent) => sum + extent.length, 0);
     return { writable, whole: writable + image };
   }

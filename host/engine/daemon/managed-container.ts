@@ -1,34 +1,38 @@
 /** One container of a daemon: its life from creation, over any number of starts and ends, to removal. */
 
 import type { TerminalSize } from "#protocol";
+import type { AgentClient } from "../../agent/agent-client.ts";
+import type { ContainerExit } from "../container-exit.ts";
 import type { ContainerRecord } from "../container-record.ts";
 import { engineError } from "../errors.ts";
-import type { ContainerExit } from "../live-container.ts";
-import { killMachine, RunDirectory, runDirectoryPath } from "../run-directory.ts";
+import { runDirectoryPath } from "../run-directory.ts";
+import type { SavedRun } from "../snapshots/snapshot-meta.ts";
 import { releaseVolumes } from "../volumes/container-volumes.ts";
 import { ContainerLog } from "./container-log.ts";
 import { beingRemoved, markedForRemoval, notRunning, stillRuns } from "./container-refusals.ts";
-import { ContainerRun } from "./container-run.ts";
 import { ContainerStreams } from "./container-streams.ts";
 import { containerView } from "./container-view.ts";
 import { endRun } from "./end-run.ts";
 import { ExitWaiters } from "./exit-waiters.ts";
-import { bootFileGuest, borrowedGuest, type FileGuest, lendGuest } from "./file-guest.ts";
+import { borrowedGuest, type FileGuest, lendGuest } from "./file-guest.ts";
 import type { GuestProcess } from "./guest-process.ts";
+import type { GuestRun } from "./guest-run.ts";
 import { HealthMonitor } from "./health-monitor.ts";
 import { KeptContainer } from "./kept-container.ts";
-import { clearRunDirectory, endElsewhere } from "./left-machine.ts";
 import type { ManagedParts } from "./managed-parts.ts";
 import type { ContainerView, DaemonContainerConfig, StopOptions } from "./model.ts";
+import { endJoined, type PodMember } from "./pods.ts";
 import { endedRun, isToRestart, isToStartWithDaemon } from "./restart-policy.ts";
 import { RestartTimer } from "./restart-timer.ts";
-import { readRunState } from "./run-state.ts";
+import { RunSource, type SavedMachine } from "./run-source.ts";
+import { type RunState, readRunState } from "./run-state.ts";
 import { Serial } from "./serial.ts";
+import type { SharedMachine } from "./shared-machine.ts";
 import { stopSignal } from "./stop-signal.ts";
 
 const SIGKILL = 9;
 
-export class ManagedContainer {
+export class ManagedContainer implements PodMember {
   readonly id: string;
   readonly #parts: ManagedParts;
   /** in which order its life's changes happen */
@@ -38,7 +42,9 @@ export class ManagedContainer {
   /** its output and input, and its log */
   readonly streams: ContainerStreams;
   readonly #kept: KeptContainer;
-  #run: ContainerRun | undefined;
+  #run: GuestRun | undefined;
+  readonly #source: RunSource;
+  #recovered: Promise<void> = Promise.resolve();
   /** a process that is about to start */
   #opened: GuestProcess | undefined;
   #starting: AbortController | undefined;
@@ -56,6 +62,16 @@ export class ManagedContainer {
       folder: parts.store.folder(record.id),
       config: this.config.log,
       onFailure: (error) => this.#warn(`the log lacks lines: ${error.message}`),
+    });
+    this.#source = new RunSource({
+      kept: this.#kept,
+      parts,
+      log: this.#log,
+      onOom: () => this.tell("oom"),
+      onOpened: (process) => {
+        this.#opened = process;
+        this.streams.started(process);
+      },
     });
     this.streams = new ContainerStreams({
       log: this.#log,
@@ -92,9 +108,37 @@ export class ManagedContainer {
   }
 
   /** What runs in it. @throws DvmError `WRONG_STATE` */
-  get run(): ContainerRun {
+  get run(): GuestRun {
     if (this.#run === undefined) throw notRunning(this.id);
     return this.#run;
+  }
+
+  get machine(): SharedMachine | undefined {
+    return this.#run?.isMute ? undefined : this.#run?.machine;
+  }
+
+  get recovered(): Promise<void> {
+    return this.#recovered;
+  }
+
+  settled(): Promise<void> {
+    return this.serial.idle();
+  }
+
+  async endWithMachine(): Promise<void> {
+    if (this.#run !== undefined) await this.#end(this.#run, {});
+  }
+
+  async #end(run: GuestRun, options: StopOptions): Promise<void> {
+    const over = this.#waiters.next("exit");
+    // nobody's grace is to wait for another's
+    const others = endJoined(this.id, this.#parts.members);
+    await endRun(run, this.record, { ...options, onSignal: (signal) => this.#tellSignal(signal) });
+    await Promise.all([over, others]);
+  }
+
+  reopen(owner: string, client: AgentClient): void {
+    this.#source.reopen(owner, client);
   }
 
   /** @returns false when it runs already */
@@ -108,6 +152,17 @@ export class ManagedContainer {
     });
   }
 
+  /** Goes on where it, or another container, was saved. @param disk that of the snapshot, which it has in place of its own */
+  goOn(saved: SavedRun, from: { readonly memory: string; readonly disk?: string }): Promise<void> {
+    return this.serial.run(async () => {
+      if (this.#run !== undefined) throw engineError("WRONG_STATE", `container ${this.id} runs`);
+      if (from.disk !== undefined) await this.#kept.replaceDisk(from.disk);
+      this.#kept.update({ stoppedByUser: false, restartCount: 0 });
+      await this.#start({ saved, memory: from.memory });
+      if (saved.isPaused) this.#kept.setState({ status: "paused" });
+    });
+  }
+
   /** Signals, waits, kills. @returns false when it did not run */
   async stop(options: StopOptions): Promise<boolean> {
     const waited = this.#restart.isPending;
@@ -116,10 +171,7 @@ export class ManagedContainer {
     const run = this.#run;
     if (run === undefined) return waited;
     this.#kept.update({ stoppedByUser: true });
-    const over = this.#waiters.next("exit");
-    const onSignal = (signal: number) => this.#tellSignal(signal);
-    await endRun(run, this.record, { ...options, onSignal });
-    await over;
+    await this.#end(run, options);
     this.tell("stop");
     return true;
   }
@@ -167,8 +219,6 @@ export class ManagedContainer {
     this.#starting?.abort(engineError("WRONG_STATE", `container ${this.id} was removed`));
     await this.#giveUpRestart();
     if (this.#isServingFiles) await this.serial.idle();
-    const isOurs = this.#run !== undefined || this.#starting !== undefined;
-    if (!isOurs) await endElsewhere(this.#parts.paths.runRoot, this.id);
     const run = this.#run;
     if (run !== undefined) {
       const over = this.#waiters.next("exit");
@@ -210,12 +260,18 @@ export class ManagedContainer {
   }
 
   /** At the daemon's start: takes over what runs, notes what has ended meanwhile, applies the restart policy. */
-  async recover(): Promise<void> {
+  recover(): Promise<void> {
+    const result = this.#recover();
+    this.#recovered = result.catch(() => {});
+    return result;
+  }
+
+  async #recover(): Promise<void> {
     const { runRoot } = this.#parts.paths;
     const state = readRunState(runDirectoryPath(runRoot, this.id));
     await this.serial.run(async () => {
       if (state !== undefined) await this.#adopt(state);
-      else clearRunDirectory(this.#parts.paths.runRoot, this.id);
+      else this.#source.clear();
       const { status } = this.record.state;
       const ran = status === "running" || status === "paused";
       if (this.#run === undefined && ran) {
@@ -247,13 +303,12 @@ export class ManagedContainer {
     this.#log.close();
   }
 
-  async #start(): Promise<void> {
+  async #start(from?: SavedMachine): Promise<void> {
     if (this.#kept.isRemoved || this.#removing) throw markedForRemoval(this.id);
     const abort = new AbortController();
     this.#starting = abort;
     try {
-      const { signal } = abort;
-      this.#runs(await this.#parts.gate.run(() => this.#boot(signal), signal));
+      this.#runs(await this.#source.start(abort.signal, from));
     } catch (error) {
       this.#startFailed(error);
       throw error;
@@ -263,57 +318,26 @@ export class ManagedContainer {
     }
   }
 
-  #boot(signal: AbortSignal): Promise<ContainerRun> {
-    clearRunDirectory(this.#parts.paths.runRoot, this.id);
-    return ContainerRun.start({
-      ...this.#places(),
-      log: this.#log,
-      onOom: () => this.tell("oom"),
-      onOpened: (process) => {
-        this.#opened = process;
-        this.streams.started(process);
-      },
-      signal,
-    });
-  }
-
   /** Settles when the guest that is handed out is done with, and gone unless the container runs. */
   async #serveFiles(onGuest: (guest: FileGuest) => void): Promise<void> {
     if (this.#run !== undefined) return onGuest(borrowedGuest(this.#run.agent));
     if (this.#kept.isRemoved) throw markedForRemoval(this.id);
-    clearRunDirectory(this.#parts.paths.runRoot, this.id);
     this.#isServingFiles = true;
-    const { gate } = this.#parts;
     try {
-      await lendGuest(() => gate.run(() => bootFileGuest(this.#places())), onGuest);
+      await lendGuest(() => this.#source.bootFiles(), onGuest);
     } finally {
       this.#isServingFiles = false;
     }
   }
 
-  /** What a machine of this container is made of. */
-  #places() {
-    return {
-      ...this.#shared(),
-      runDirectory: new RunDirectory(this.#parts.paths.runRoot, this.id, { lasting: true }),
-      writableDisk: this.#kept.writableDisk,
-      extents: this.#kept.rootDisk(),
-    };
-  }
-
-  #shared() {
-    const { paths, parts, deadlines, onEvent } = this.#parts;
-    return { record: this.record, dataRoot: paths.dataRoot, parts, deadlines, onEvent };
-  }
-
-  #runs(run: ContainerRun): void {
+  #runs(run: GuestRun): void {
     this.#run = run;
     this.#kept.started(run.startedAt);
     this.#watch(run);
     this.tell("start");
   }
 
-  #watch(run: ContainerRun): void {
+  #watch(run: GuestRun): void {
     this.#health = HealthMonitor.of(this.record, run, (status) =>
       this.tell(`health_status: ${status}`),
     );
@@ -340,9 +364,10 @@ export class ManagedContainer {
   }
 
   /** The process has ended: ends the machine, notes how it went, and does what is to follow. */
-  async #ended(run: ContainerRun, exit: ContainerExit): Promise<void> {
+  async #ended(run: GuestRun, exit: ContainerExit): Promise<void> {
     this.#health?.stop();
     try {
+      await endJoined(this.id, this.#parts.members);
       await run.finish(exit);
     } catch (error) {
       this.#warn(`teardown: ${String(error)}`);
@@ -385,26 +410,20 @@ export class ManagedContainer {
     });
   }
 
-  async #adopt(state: NonNullable<ReturnType<typeof readRunState>>): Promise<void> {
-    const { paths } = this.#parts;
-    const runDirectory = new RunDirectory(paths.runRoot, this.id, {
-      lasting: true,
-      takenOver: true,
-    });
+  async #adopt(state: RunState): Promise<void> {
     try {
-      const log = this.#log;
-      const onOom = () => this.tell("oom");
-      const run = await ContainerRun.adopt({ ...this.#shared(), runDirectory, log, onOom }, state);
+      const run = await this.#source.adopt(state);
       if (run === undefined) return;
       this.#run = run;
       const { status } = this.record.state;
       if (status !== "running" && status !== "paused") {
         this.#kept.setState({ status: "running", startedAt: run.startedAt });
       }
+      // a daemon that was killed while it saved the container has left it held still
+      if (status === "running") void run.unpause().catch(() => {});
       this.#watch(run);
     } catch (error) {
-      killMachine(paths.runRoot, this.id);
-      runDirectory[Symbol.dispose]();
+      this.#source.clear();
       if (state.exit !== undefined) {
         await this.#noteEnd(state.exit);
         return;
@@ -417,11 +436,12 @@ export class ManagedContainer {
     if (this.#kept.isRemoved) return;
     const { parts, paths } = this.#parts;
     this.#log.close();
-    await releaseVolumes({
+    const gone = await releaseVolumes({
       container: this.id,
       dataRoot: paths.dataRoot,
       removeAnonymous: withVolumes || this.config.autoRemove,
     });
+    for (const volume of gone) this.#parts.onVolumeGone(volume);
     await parts.releaseImage(this.id, paths.dataRoot);
     this.#kept.remove();
     this.streams.detachAll();

@@ -2,11 +2,11 @@
 
 import type { Healthcheck, RunConfig } from "../../image/config.ts";
 import type { ContainerConfig, ResourceConfig } from "../container-config.ts";
-import type { ContainerStatus } from "../container-record.ts";
+import type { ContainerState } from "../container-record.ts";
 import type { ContainerNetworks } from "../networks/container-networks.ts";
 import type { MountPoint } from "../volumes/mount-config.ts";
 
-/** Who asks, as the kernel says. */
+/** Who asks, as the kernel says (SO_PEERCRED of the client's socket). */
 export interface Caller {
   readonly uid: number;
   readonly gid: number;
@@ -57,6 +57,12 @@ export interface HealthState {
   readonly log: readonly HealthProbe[];
 }
 
+export interface ContainerViewState extends ContainerState {
+  /** pid on the host of the virtual machine's process; absent: there is none */
+  readonly pid?: number;
+  readonly health?: HealthState;
+}
+
 /** A container as it is now. */
 export interface ContainerView {
   /** 64 hex digits */
@@ -70,20 +76,11 @@ export interface ContainerView {
   readonly image: {
     readonly name: string;
     readonly manifestDigest: string;
+    /** digest of the image's config; absent: not known */
+    readonly imageId?: string;
     readonly run: RunConfig;
   };
-  readonly state: {
-    readonly status: ContainerStatus;
-    /** pid on the host of the virtual machine's process; absent: there is none */
-    readonly pid?: number;
-    /** RFC 3339; absent: never */
-    readonly startedAt?: string;
-    readonly finishedAt?: string;
-    readonly exitCode?: number;
-    readonly oomKilled: boolean;
-    readonly error?: string;
-    readonly health?: HealthState;
-  };
+  readonly state: ContainerViewState;
   /** its volumes, and what of the host it has; absent: none */
   readonly mounts?: readonly MountPoint[];
   /** restarts by its restart policy since its last start by a user */

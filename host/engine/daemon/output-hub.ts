@@ -47,9 +47,8 @@ export class OutputHub implements IncomingHandlers {
     return stream;
   }
 
-  readonly onData = (view: Uint8Array): void => {
-    // the view is valid during the call alone
-    const bytes = new Uint8Array(view);
+  /** The bytes are the transport's own piece, which nobody writes to: sinks may keep them. */
+  readonly onData = (bytes: Uint8Array): void => {
     this.#owed += this.#log?.append(bytes) ?? bytes.length;
     for (const sink of this.#sinks) write(sink, bytes);
     this.#giveBack();

@@ -3,7 +3,8 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Stdio } from "#protocol";
-import type { ContainerExit } from "../live-container.ts";
+import type { ShareConfig } from "../../vmm/hypervisor.ts";
+import type { ContainerExit } from "../container-exit.ts";
 import type { ContainerNetworks } from "../networks/container-networks.ts";
 import type { ExecConfig } from "./model.ts";
 
@@ -27,11 +28,21 @@ export interface RunState {
   /** streams of the first process; absent: it was not started yet */
   readonly stdio?: Stdio;
   readonly startedAt?: string;
+  /** of one that goes on where another was saved: what the guest's agent calls it */
+  readonly inGuest?: string;
+  /** of the same: how far each stream was before its log began, in `bytes` */
+  readonly base?: { readonly stdout: number; readonly stderr: number };
   /** how the process ended */
   readonly exit?: ContainerExit;
   readonly execs: readonly ExecState[];
   /** where the machine is connected */
   readonly networks?: ContainerNetworks;
+  /** what of the host the machine has; absent: nothing */
+  readonly shares?: readonly ShareConfig[];
+  /** container in whose machine it runs; absent: it has one of its own */
+  readonly machine?: string;
+  /** serials of the disks that it has in another's machine */
+  readonly disks?: readonly string[];
 }
 
 export function newRunState(container: string): RunState {

@@ -48,6 +48,7 @@ describe("images", () => {
       untagged: ["x/a:1"],
       deleted: [],
       reclaimed: 0,
+      changes: [{ id, action: "untag" }],
     });
     const last = await engine.remove("x/a:2", GENTLE);
     assert.deepEqual(last.untagged, ["x/a:2"]);

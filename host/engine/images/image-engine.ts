@@ -1,19 +1,25 @@
 /** What can be done with images: the engine's other half, beside containers. */
 
+import { createWriteStream } from "node:fs";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { type CommitLayerOptions, commitLayer } from "../../image/archive/commit-layer.ts";
 import { importTar } from "../../image/archive/import-tar.ts";
 import { loadArchive } from "../../image/archive/load-archive.ts";
 import { type SavedImage, saveImages } from "../../image/archive/save-images.ts";
 import { parseDigest } from "../../image/digest.ts";
-import { imageError } from "../../image/errors.ts";
+import { imageError, storeFailure } from "../../image/errors.ts";
 import type { NamedImage } from "../../image/image-index.ts";
 import { type HeldImage, ImageStore, type StoredImage } from "../../image/image-store.ts";
 import { hostPlatform, parsePlatform } from "../../image/platform.ts";
 import { formatReference, parseNamed } from "../../image/reference.ts";
 import type { Credentials } from "../../image/registry/credentials.ts";
-import { login, logout } from "../../image/registry/login.ts";
+import { login } from "../../image/registry/login.ts";
+import {
+  type RegistrySettings,
+  readRegistrySettings,
+} from "../../image/registry/registry-settings.ts";
 import { makeRootDisk } from "../../rootfs/root-disk.ts";
 import { type ImageView, imageView } from "./image-view.ts";
 import { requireLocal } from "./local-image.ts";
@@ -30,6 +36,34 @@ export interface TransferRequest {
   readonly insecure?: readonly string[];
   readonly onProgress: (progress: ImageProgress) => void;
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface PullRequest extends TransferRequest {
+  /** told of each image that has come */
+  readonly onPulled?: (image: PulledImage) => void;
+}
+
+export interface PushRequest extends TransferRequest {
+  /** told of each image that is there */
+  readonly onPushed?: (image: PushedImage) => void;
+}
+
+/** An image in its registry. */
+export interface PushedImage {
+  /** full name */
+  readonly name: string;
+  readonly tag: string;
+  /** of its manifest */
+  readonly digest: string;
+  /** of its manifest, in `bytes` */
+  readonly size: number;
+}
+
+/** What was loaded of an archive. */
+export interface LoadedName {
+  readonly id: string;
+  /** full name; absent: it has none */
+  readonly name?: string;
 }
 
 export interface PulledImage {
@@ -78,6 +112,7 @@ export interface ImageUsage {
 export class ImageEngine {
   readonly #store: ImageStore;
   readonly #dataRoot: string;
+  readonly #others = new Map<number, ImageEngine>();
 
   private constructor(store: ImageStore, dataRoot: string) {
     this.#store = store;
@@ -86,6 +121,16 @@ export class ImageEngine {
 
   static async open(dataRoot: string): Promise<ImageEngine> {
     return new ImageEngine(await ImageStore.open(join(dataRoot, "images")), dataRoot);
+  }
+
+  /** The images as another user has them: names are theirs alone, what is kept is shared. */
+  for(uid: number): ImageEngine {
+    if (uid === process.getuid?.()) return this;
+    const known = this.#others.get(uid);
+    if (known !== undefined) return known;
+    const other = new ImageEngine(this.#store.for(uid), this.#dataRoot);
+    this.#others.set(uid, other);
+    return other;
   }
 
   /** All images, the newest first. */
@@ -107,8 +152,16 @@ export class ImageEngine {
     return imageView(image, await this.#entries(image));
   }
 
+  /** The same of those that are listed, without bringing one of the project's. @throws as find does */
+  async findListed(reference: string): Promise<ImageView> {
+    const found = await this.#store.find(reference);
+    const image = found === undefined ? undefined : await this.#store.open(found);
+    if (image === undefined) throw imageError("IMAGE_NOT_FOUND", `No such image: ${reference}`);
+    return imageView(image, await this.#entries(image));
+  }
+
   /** @throws IMAGE_NOT_FOUND, PLATFORM_UNAVAILABLE, DIGEST_MISMATCH, LAYER_*, REGISTRY_*, LOAD_CANCELLED */
-  async pull(text: string, request: TransferRequest): Promise<PulledImage> {
+  async pull(text: string, request: PullRequest): Promise<PulledImage> {
     const reference = parseNamed(text);
     const name = formatReference(reference);
     const before = await this.#store.find(name);
@@ -123,16 +176,18 @@ export class ImageEngine {
       directory: join(this.#dataRoot, "root-disks"),
       mountPoints: true,
     });
-    return {
+    const pulled = {
       name,
       id: image.imageId,
       digest: image.repositoryDigest ?? image.manifestDigest,
       isNew: before?.imageId !== image.imageId,
     };
+    request.onPulled?.(pulled);
+    return pulled;
   }
 
   /** Pulls every tag of a repository, one after another. @throws as pull does */
-  async pullAll(repository: string, request: TransferRequest): Promise<readonly PulledImage[]> {
+  async pullAll(repository: string, request: PullRequest): Promise<readonly PulledImage[]> {
     const tags = await repositoryTags(parseNamed(repository), this.#transfer(request));
     const pulled: PulledImage[] = [];
     for (const tag of tags) pulled.push(await this.pull(tag, request));
@@ -140,22 +195,16 @@ export class ImageEngine {
   }
 
   /** Pushes every tag that a repository has here. @throws as push does */
-  async pushAll(
-    repository: string,
-    request: TransferRequest,
-  ): Promise<readonly { readonly tag: string; readonly digest: string; readonly size: number }[]> {
+  async pushAll(repository: string, request: PushRequest): Promise<readonly PushedImage[]> {
     const { domain, path } = parseNamed(repository);
     const named = (await this.#store.list()).filter(({ name }) => name !== "");
     const own = named
       .map(({ name }) => parseNamed(name))
       .filter((each) => each.domain === domain && each.path === path);
-    const pushed = [];
+    const pushed: PushedImage[] = [];
     for (const reference of own)
       if (reference.tag !== undefined)
-        pushed.push({
-          tag: reference.tag,
-          ...(await this.push(formatReference(reference), request)),
-        });
+        pushed.push(await this.push(formatReference(reference), request));
     if (pushed.length === 0)
       throw imageError(
         "IMAGE_NOT_FOUND",
@@ -165,32 +214,37 @@ export class ImageEngine {
   }
 
   /** @throws IMAGE_NOT_FOUND, REGISTRY_*, LOAD_CANCELLED */
-  push(
-    name: string,
-    request: TransferRequest,
-  ): Promise<{ readonly digest: string; readonly size: number }> {
-    return pushNamed(name, { ...this.#transfer(request), onProgress: request.onProgress });
+  async push(text: string, request: PushRequest): Promise<PushedImage> {
+    const reference = parseNamed(text);
+    const { onProgress } = request;
+    const { digest, size } = await pushNamed(text, { ...this.#transfer(request), onProgress });
+    const { tag = "latest" } = reference;
+    const pushed = { name: formatReference(reference), tag, digest, size };
+    request.onPushed?.(pushed);
+    return pushed;
   }
 
-  /** Shows credentials to a registry and keeps them. @returns the helper that keeps them; absent: a file */
+  /** How registries are reached. @throws MANIFEST_INVALID for settings that cannot be read */
+  registrySettings(): Promise<RegistrySettings> {
+    return readRegistrySettings(this.#dataRoot);
+  }
+
+  /** Shows credentials to a registry; they are kept by whoever asks. @throws REGISTRY_UNAUTHORIZED, REGISTRY_* */
   async login(
     host: string,
     credentials: Credentials,
     insecure: readonly string[] = [],
-  ): Promise<string | undefined> {
+  ): Promise<void> {
     const options = { dataRoot: this.#dataRoot, credentials, insecure };
     await using session = await openRegistrySession(options);
-    return await login(host, credentials, session);
+    await login(host, session);
   }
 
-  /** @returns whether there were credentials */
-  async logout(host: string): Promise<boolean> {
-    await using session = await openRegistrySession({ dataRoot: this.#dataRoot });
-    return await logout(host, session);
-  }
-
-  /** Gives an image another name. @throws IMAGE_NOT_FOUND, REFERENCE_INVALID */
-  async tag(reference: string, name: string): Promise<void> {
+  /** Gives an image another name. @returns its ID and the full name @throws IMAGE_NOT_FOUND, REFERENCE_INVALID */
+  async tag(
+    reference: string,
+    name: string,
+  ): Promise<{ readonly id: string; readonly name: string }> {
     const target = parseNamed(name);
     if (target.digest !== undefined)
       throw imageError(
@@ -200,10 +254,17 @@ export class ImageEngine {
     await using image = await requireLocal(reference, { store: this.#store });
     const { repositoryDigest: _, ...rest } = image;
     await this.#store.tag(rest, target);
+    return { id: image.imageId, name: formatReference(target) };
   }
 
-  /** @throws IMAGE_NOT_FOUND, IMAGE_IN_USE */
-  remove(reference: string, options: { readonly force: boolean }): Promise<RemovedImages> {
+  /**
+   * @param options which containers count; absent: all
+   * @throws IMAGE_NOT_FOUND, IMAGE_IN_USE
+   */
+  remove(
+    reference: string,
+    options: { readonly force: boolean; readonly counts?: (container: string) => boolean },
+  ): Promise<RemovedImages> {
     return removeImage(reference, { ...options, store: this.#store, dataRoot: this.#dataRoot });
   }
 
@@ -211,12 +272,17 @@ export class ImageEngine {
   prune(options: {
     readonly all: boolean;
     readonly accepts?: (imageId: string) => boolean;
+    readonly counts?: (container: string) => boolean;
   }): Promise<RemovedImages> {
     return pruneImages({ ...options, force: false, store: this.#store, dataRoot: this.#dataRoot });
   }
 
-  /** Writes images as an archive. @throws IMAGE_NOT_FOUND, STORE_CORRUPT */
-  async save(references: readonly string[], output: Writable, signal?: AbortSignal): Promise<void> {
+  /** Writes images as an archive. @returns their IDs @throws IMAGE_NOT_FOUND, STORE_CORRUPT */
+  async save(
+    references: readonly string[],
+    output: Writable,
+    signal?: AbortSignal,
+  ): Promise<readonly string[]> {
     await using held = new AsyncDisposableStack();
     const images = new Map<string, SavedImage>();
     for (const reference of references) {
@@ -226,14 +292,15 @@ export class ImageEngine {
       images.set(image.imageId, { image: known?.image ?? image, names });
     }
     await saveImages([...images.values()], this.#store, output, signal);
+    return [...images.keys()];
   }
 
   /** Loads all images of a file, a folder or a stream. @returns what was loaded: names, or IDs of those without one */
   async load(
     input: string | Readable,
     request: Pick<TransferRequest, "platform" | "onProgress" | "signal">,
-  ): Promise<readonly { readonly id: string; readonly name?: string }[]> {
-    const loaded: { id: string; name?: string }[] = [];
+  ): Promise<readonly LoadedName[]> {
+    const loaded: LoadedName[] = [];
     await loadArchive(input, {
       store: this.#store,
       platform: request.platform === undefined ? undefined : parsePlatform(request.platform),
@@ -243,6 +310,25 @@ export class ImageEngine {
       signal: request.signal,
     });
     return loaded;
+  }
+
+  /** Writes a stream to a file that goes with the scope. @throws LOAD_CANCELLED, STORE_FULL */
+  async spool(
+    input: Readable,
+    signal?: AbortSignal,
+  ): Promise<AsyncDisposable & { readonly path: string }> {
+    const session = await this.#store.beginSession([]);
+    const path = join(session.path, "input");
+    try {
+      await pipeline(input, createWriteStream(path, { flags: "wx", mode: 0o600 }), {
+        ...(signal === undefined ? {} : { signal }),
+      });
+      return { path, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };
+    } catch (error) {
+      await session[Symbol.asyncDispose]();
+      if (signal?.aborted) throw imageError("LOAD_CANCELLED", "cancelled", { cause: error });
+      throw storeFailure(error);
+    }
   }
 
   /** Makes an image of one layer from a tar. @returns its ID @throws CHANGE_INVALID, LAYER_*, PLATFORM_UNAVAILABLE */
@@ -276,7 +362,9 @@ export class ImageEngine {
   async diskUsage(): Promise<ImageUsage> {
     const views = await this.list();
     const sizes = new Map<string, number>();
-    for (const diffId of await this.#store.layers.list())
+    const all = await this.#store.layers.list();
+    const theirs = new Set(views.flatMap(({ diffIds }) => diffIds));
+    for (const diffId of this.#store.isForeign ? all.filter((each) => theirs.has(each)) : all)
       sizes.set(diffId, (await this.#store.layers.get(diffId))?.dataLength ?? 0);
     const users = Map.groupBy(
       views.flatMap(({ id, diffIds }) => [...new Set(diffIds)].map((diffId) => ({ id, diffId }))),
@@ -317,7 +405,7 @@ export class ImageEngine {
     }
   }
 
-  async #entries({ imageId }: HeldImage) {
+  async #entries({ imageId }: StoredImage) {
     return (await this.#store.list()).filter((entry) => entry.imageId === imageId);
   }
 

@@ -34,7 +34,8 @@ export function imageView(image: StoredImage, entries: readonly NamedImage[]): I
   const { config } = image;
   const { os, architecture, variant } = config.platform;
   const { created, author } = config;
-  const names = entries.map(({ name }) => name).filter((name) => name !== "");
+  // root sees the same name of several users
+  const names = [...new Set(entries.map(({ name }) => name))].filter((name) => name !== "");
   const tagged = entries
     .map(({ added }) => added)
     .toSorted()

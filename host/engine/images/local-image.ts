@@ -1,4 +1,7 @@
-/** Finds an image without a registry: in the store, or among those that the project's set-up has made. */
+/**
+ * Finds an image without a registry: in the store, or among those that the project's set-up has made, which come into
+ * the store under their name when they are first asked for.
+ */
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -41,7 +44,7 @@ export async function findLocal(
   }
   if (isId(text)) return undefined;
   const own = projectImage(parseNamed(text));
-  return own === undefined ? undefined : loadFile(own, options);
+  return own === undefined ? undefined : loadFile(own, options, parseNamed(text));
 }
 
 /** @throws IMAGE_NOT_FOUND and what findLocal throws */
@@ -51,14 +54,16 @@ export async function requireLocal(text: string, options: LocalOptions): Promise
   return found;
 }
 
-/** Loads an image of local files, without listing it. */
+/** Loads an image of local files; without a name it is not listed. */
 export async function loadFile(
   reference: FileReference,
   { store, platform, onEvent, signal }: LocalOptions,
+  tag?: NamedReference,
 ): Promise<HeldImage> {
   await using source = await openFileSource(reference, store.folder.path("tmp"));
   return await loadImage(source, {
     store,
+    ...(tag === undefined ? {} : { tag }),
     ...(onEvent === undefined ? {} : { onEvent }),
     ...(platform === undefined ? {} : { platform: parsePlatform(platform) }),
     ...(signal === undefined ? {} : { signal }),

@@ -14,12 +14,16 @@ export interface RemovedImages {
   readonly deleted: readonly string[];
   /** in `bytes` */
   readonly reclaimed: number;
+  /** what happened to which image, by its ID */
+  readonly changes: readonly { readonly id: string; readonly action: "untag" | "delete" }[];
 }
 
 export interface RemoveOptions {
   readonly store: ImageStore;
   readonly dataRoot: string;
   readonly force: boolean;
+  /** which containers keep an image; absent: all */
+  readonly counts?: (container: string) => boolean;
 }
 
 /**
@@ -30,7 +34,10 @@ export async function removeImage(text: string, options: RemoveOptions): Promise
   const { store, force } = options;
   const found = await store.find(text);
   if (found === undefined) throw imageError("IMAGE_NOT_FOUND", `No such image: ${text}`);
-  const all = (await store.list()).filter(({ imageId }) => imageId === found.imageId);
+  // root takes one user's names away at a time
+  const all = (await store.list()).filter(
+    ({ imageId, owner }) => imageId === found.imageId && owner === found.owner,
+  );
   const named = all.filter(({ name }) => name !== "");
   const byName = namedBy(found, text);
   if (!byName && named.length > 1 && !force) {
@@ -41,15 +48,20 @@ export async function removeImage(text: string, options: RemoveOptions): Promise
   }
   const isLast = !byName || named.length <= 1;
   if (isLast) await refuseUsed(found, text, options);
-  const goes = (image: NamedImage): boolean =>
-    byName ? image.name === found.name : image.imageId === found.imageId;
+  const goes = ({ name, imageId, owner }: NamedImage): boolean =>
+    owner === found.owner && (byName ? name === found.name : imageId === found.imageId);
   const gone = await store.remove(goes);
-  const untagged = gone.flatMap(({ name }) =>
-    name === "" ? [] : [familiarReference(parseNamed(name))],
-  );
-  if (!isLast) return { untagged, deleted: [], reclaimed: 0 };
-  const { deleted, reclaimed } = await collect(options);
-  return { untagged, deleted: [found.imageId, ...deleted], reclaimed };
+  const untagged = untaggedNames(gone);
+  const changes = gone.flatMap(untagging);
+  if (!isLast) return { untagged, deleted: [], reclaimed: 0, changes };
+  const { deleted, reclaimed } = await collect(options, gone);
+  const id = found.imageId;
+  return {
+    untagged,
+    deleted: [id, ...deleted],
+    reclaimed,
+    changes: [...changes, { id, action: "delete" }],
+  };
 }
 
 /** Removes images without a name, or with `all` every image that no container uses, and all that nothing needs. */
@@ -62,29 +74,44 @@ export async function pruneImages(
 ): Promise<RemovedImages> {
   const { store, all, accepts = () => true } = options;
   const used = new Set<Digest>();
-  for (const { imageId } of await store.list()) if (await isUsed(imageId, store)) used.add(imageId);
+  for (const { imageId } of await store.list())
+    if (await isUsed(imageId, options)) used.add(imageId);
   const gone = await store.remove(
     ({ name, imageId }) => (all || name === "") && !used.has(imageId) && accepts(imageId),
   );
-  const untagged = gone.flatMap(({ name }) =>
-    name === "" ? [] : [familiarReference(parseNamed(name))],
-  );
-  const { deleted, reclaimed } = await collect(options);
+  const { deleted, reclaimed } = await collect(options, gone);
+  const left = new Set((await store.list()).map(({ imageId }) => imageId));
+  const ids = [...new Set(gone.map(({ imageId }) => imageId))].filter((id) => !left.has(id));
   return {
-    untagged,
-    deleted: [...new Set(gone.map(({ imageId }) => imageId)), ...deleted],
+    untagged: untaggedNames(gone),
+    deleted: [...ids, ...deleted],
     reclaimed,
+    changes: [...gone.flatMap(untagging), ...ids.map((id) => ({ id, action: "delete" }) as const)],
   };
 }
 
+function untaggedNames(gone: readonly NamedImage[]): string[] {
+  return gone.flatMap(({ name }) => (name === "" ? [] : [familiarReference(parseNamed(name))]));
+}
+
+function untagging({ name, imageId }: NamedImage): RemovedImages["changes"] {
+  return name === "" ? [] : [{ id: imageId, action: "untag" }];
+}
+
 /** Frees what no name, container or process needs, root disks too: they are made again when they are wanted. */
-async function collect({
-  store,
-  dataRoot,
-}: RemoveOptions): Promise<{ readonly deleted: readonly string[]; readonly reclaimed: number }> {
-  const { layers, bytes } = await store.prune();
+async function collect(
+  { store, dataRoot }: RemoveOptions,
+  gone: readonly NamedImage[],
+): Promise<{ readonly deleted: readonly string[]; readonly reclaimed: number }> {
+  const { layers } = await store.prune();
   if (layers.length > 0) await store.whenIdle(() => removeRootDisks(join(dataRoot, "root-disks")));
-  return { deleted: layers, reclaimed: bytes };
+  // what others have left is not for everybody to know
+  const theirs = new Set(gone.flatMap(({ diffIds }) => diffIds));
+  const told = layers.filter(({ diffId }) => !store.isForeign || theirs.has(diffId));
+  return {
+    deleted: told.map(({ diffId }) => diffId),
+    reclaimed: told.reduce((sum, { bytes }) => sum + bytes, 0),
+  };
 }
 
 async function removeRootDisks(folder: string): Promise<void> {
@@ -95,10 +122,12 @@ async function removeRootDisks(folder: string): Promise<void> {
 async function refuseUsed(
   found: NamedImage,
   text: string,
-  { store, force }: RemoveOptions,
+  { store, force, counts = () => true }: RemoveOptions,
 ): Promise<void> {
-  const { containers, sessions } = await store.users(found.imageId);
-  if (sessions > 0) {
+  const users = await store.users(found.imageId);
+  const containers = users.containers.filter(counts);
+  // whoever is at work with it keeps its parts, not its name
+  if (users.sessions > 0 && !store.isForeign) {
     throw imageError(
       "IMAGE_IN_USE",
       `conflict: unable to delete ${text} (cannot be forced) - image is being used by a running container`,
@@ -112,9 +141,12 @@ async function refuseUsed(
   );
 }
 
-async function isUsed(imageId: Digest, store: ImageStore): Promise<boolean> {
+async function isUsed(
+  imageId: Digest,
+  { store, counts = () => true }: RemoveOptions,
+): Promise<boolean> {
   const { containers, sessions } = await store.users(imageId);
-  return containers.length > 0 || sessions > 0;
+  return containers.some(counts) || (sessions > 0 && !store.isForeign);
 }
 
 function namedBy(found: NamedImage, text: string): boolean {

@@ -5,7 +5,7 @@ import { PLAIN_CONFIG } from "../test-engine.ts";
 import { withNetwork, withoutNetwork } from "./change-networks.ts";
 
 const into = (config: Partial<ContainerConfig>, network: string, aliases: readonly string[] = []) =>
-  pick(withNetwork({ ...PLAIN_CONFIG, ...config }, network, aliases));
+  pick(withNetwork({ ...PLAIN_CONFIG, ...config }, network, { aliases }));
 const outOf = (config: Partial<ContainerConfig>, network: string) =>
   pick(withoutNetwork({ ...PLAIN_CONFIG, ...config }, [network]));
 
@@ -28,6 +28,7 @@ test("a container is not put where it is, nor beside a network of another kind",
     code: "WRONG_STATE",
   });
   assert.throws(() => into({ network: "user" }, "a"), { code: "CONFIG_INVALID" });
+  assert.throws(() => into({ network: "container:id" }, "a"), /sharing network namespace/);
 });
 
 test("the next network takes the place of the first, without the first's address", () => {
@@ -42,6 +43,18 @@ test("the next network takes the place of the first, without the first's address
     ip: "10.0.0.9",
     aliases: ["x"],
     further: ["b"],
+  });
+});
+
+test("an address of one's own goes with its network", () => {
+  const config = { ...PLAIN_CONFIG, network: "a" };
+  const both = withNetwork(config, "b", { aliases: [], ip: "10.0.0.7" });
+  assert.deepEqual(both.networking, { further: ["b"], furtherIps: { b: "10.0.0.7" } });
+  assert.deepEqual(withoutNetwork(both, ["b"]).networking, { further: [] });
+  assert.deepEqual(pick(withoutNetwork(both, ["a"])), {
+    network: "b",
+    ip: "10.0.0.7",
+    further: [],
   });
 });
 

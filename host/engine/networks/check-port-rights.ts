@@ -13,14 +13,18 @@ export function checkPortRights(
   uid: number,
   firstOpen: number = firstOpenPort(),
 ): void {
-  if (uid === 0) return;
   for (const { hostPorts: [lowest] = [firstOpen] } of ports) {
     // 0 stands for any
-    if (lowest === 0 || lowest >= firstOpen) continue;
+    if (lowest === 0 || !isForRoot(lowest, uid, firstOpen)) continue;
     throw engineError("CONFIG_INVALID", `port ${lowest} of the host is for root alone`, {
       hint: `take one from ${firstOpen} on`,
     });
   }
+}
+
+/** Whether the user could not take the port without us. */
+export function isForRoot(port: number, uid: number, firstOpen: number = firstOpenPort()): boolean {
+  return uid !== 0 && port < firstOpen;
 }
 
 function firstOpenPort(): number {

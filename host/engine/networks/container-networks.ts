@@ -12,6 +12,12 @@ export interface NetworkAttachment {
   readonly address: string;
   readonly prefix: number;
   readonly gateway: string;
+  /** the same of IPv6, where the network has any */
+  readonly ipv6?: {
+    readonly address: string;
+    readonly prefix: number;
+    readonly gateway: string;
+  };
   /** what the container is called in it */
   readonly names: readonly string[];
 }

@@ -15,7 +15,7 @@ export function networkFiles(
     addresses.map((address) => `${address.replace(/\/.*/, "")} ${names}`),
   );
   return {
-    extraHosts: [...extraHosts, ...own],
+    extraHosts: [...extraHosts, ...(network.hosts ?? []), ...own],
     dns: { ...dns, servers: dns.servers.length > 0 ? dns.servers : network.nameServers },
   };
 }

@@ -11,13 +11,15 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { DvmError } from "../../errors.ts";
 import { chooseSubnet } from "../../network/bridge/address-pool.ts";
 import {
   type BridgeNetwork,
   bridgeName,
   DEFAULT_BRIDGE,
+  type Ipv6Part,
 } from "../../network/bridge/bridge-network.ts";
-import { routedSubnets } from "../../network/bridge/devices.ts";
+import { routedSubnets, routedSubnets6 } from "../../network/bridge/devices.ts";
 import type { Endpoint } from "../../network/bridge/endpoint.ts";
 import { lookAtEndpoints } from "../../network/bridge/host-state.ts";
 import { networkError } from "../../network/errors.ts";
@@ -30,7 +32,9 @@ import {
   parseSubnet,
   type Subnet,
 } from "../../network/ipv4.ts";
+import { parseSubnet6 } from "../../network/ipv6.ts";
 import { lockFile } from "../../sys/file-lock.ts";
+import { chooseIpv6, type WantedIpv6 } from "./choose-ipv6.ts";
 
 /** Version of the files. */
 const NETWORK_VERSION = 1;
@@ -50,6 +54,8 @@ export interface CreateNetworkOptions {
   readonly subnet?: string;
   /** absent: the subnet's first address */
   readonly gateway?: string;
+  /** absent: no IPv6 */
+  readonly ipv6?: WantedIpv6;
   readonly internal?: boolean;
   readonly labels?: Readonly<Record<string, string>>;
   /** uid of its owner; absent: the engine's own user's */
@@ -60,12 +66,14 @@ export interface CreateNetworkOptions {
 export interface NetworkView {
   readonly id: string;
   readonly name: string;
-  readonly driver: "bridge" | "user" | "null";
+  readonly driver: "bridge" | "host" | "user" | "null";
   /** RFC 3339; empty for the ones that are always there */
   readonly created: string;
   /** `address/prefix`; empty where there is none, or none yet */
   readonly subnet: string;
   readonly gateway: string;
+  /** absent: no IPv6 */
+  readonly ipv6?: Ipv6Part;
   readonly internal: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly endpoints: readonly Endpoint[];
@@ -109,7 +117,8 @@ export class NetworkStore {
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
     using _lock = await lockFile(this.#folder);
     const others = this.list();
-    if (others.some((each) => each.name === name)) {
+    // a name is its owner's: another's network of that name is none of theirs
+    if (others.some((each) => each.name === name && isOwn(options.owner, each.owner))) {
       throw networkError("NETWORK_EXISTS", `network with name ${name} already exists`);
     }
     const used = [
@@ -127,6 +136,7 @@ export class NetworkStore {
       bridge: bridgeName(id),
       subnet,
       gateway: checkGateway(options.gateway, subnet),
+      ...(options.ipv6 === undefined ? {} : { ipv6: await this.#ipv6Part(options.ipv6, id) }),
       internal,
       created: new Date().toISOString(),
       labels,
@@ -136,6 +146,13 @@ export class NetworkStore {
     writeFileSync(`${path}.new`, JSON.stringify(network), { mode: 0o600 });
     renameSync(`${path}.new`, path);
     return network;
+  }
+
+  async #ipv6Part(wanted: WantedIpv6, id: string): Promise<Ipv6Part> {
+    const others = [...this.list(), ...lookAtEndpoints().map(({ network }) => network)];
+    const own = others.flatMap(({ ipv6 }) => ipv6?.subnet ?? []);
+    const used = [...own.flatMap((text) => parseSubnet6(text) ?? []), ...(await routedSubnets6())];
+    return chooseIpv6(wanted, { id, used });
   }
 
   /** By name. */
@@ -170,7 +187,10 @@ export class NetworkStore {
    */
   find(reference: string, asker?: number): StoredNetwork {
     const all = this.list().filter(({ owner }) => isTheirs(asker, owner));
-    const exact = all.find(({ name, id }) => name === reference || id === reference);
+    const named = all.filter(({ name }) => name === reference);
+    // root sees what others have called the same as something of its own
+    const own = named.find(({ owner }) => isOwn(asker, owner));
+    const exact = all.find(({ id }) => id === reference) ?? own ?? named[0];
     if (exact !== undefined) return exact;
     const starts = /^[0-9a-f]{4,64}$/.test(reference)
       ? all.filter(({ id }) => id.startsWith(reference))
@@ -180,6 +200,16 @@ export class NetworkStore {
       throw networkError("NO_SUCH_NETWORK", `network ${reference} not found`);
     }
     return found;
+  }
+
+  /** The same, and nothing for one that is not there. */
+  seek(reference: string, asker?: number): StoredNetwork | undefined {
+    try {
+      return this.find(reference, asker);
+    } catch (error) {
+      if (error instanceof DvmError && error.code === "NO_SUCH_NETWORK") return undefined;
+      throw error;
+    }
   }
 
   /** @throws DvmError `NETWORK_IN_USE`, `NO_SUCH_NETWORK`, `NETWORK_INVALID` for one that is always there */
@@ -203,17 +233,13 @@ export class NetworkStore {
     return network;
   }
 
-  /** Removes the networks that nobody is in. */
-  async prune(accepts: (network: StoredNetwork) => boolean = () => true): Promise<StoredNetwork[]> {
-    const busy = new Set(lookAtEndpoints().map(({ network }) => network.id));
-    const idle = this.list().filter((each) => !busy.has(each.id) && accepts(each));
-    for (const { id } of idle) await this.remove(id);
-    return idle;
-  }
-
   #path(id: string): string {
     return join(this.#folder, `${id}.json`);
   }
+}
+
+function isOwn(uid: number | undefined, owner: number | undefined): boolean {
+  return (uid ?? process.getuid?.()) === (owner ?? process.getuid?.());
 }
 
 /** root has everybody's. */
@@ -222,7 +248,7 @@ function isTheirs(asker: number | undefined, owner: number | undefined): boolean
 }
 
 function view(network: StoredNetwork, endpoints: readonly Endpoint[]): NetworkView {
-  const { id, name, created, internal, labels, gateway, owner } = network;
+  const { id, name, created, internal, labels, gateway, ipv6, owner } = network;
   return {
     ...(owner === undefined ? {} : { owner }),
     isBuiltIn: false,
@@ -232,6 +258,7 @@ function view(network: StoredNetwork, endpoints: readonly Endpoint[]): NetworkVi
     created,
     subnet: formatSubnet(network.subnet),
     gateway: formatIpv4(gateway),
+    ...(ipv6 === undefined ? {} : { ipv6 }),
     internal,
     labels,
     endpoints: endpoints.filter((each) => each.network.id === id),
@@ -262,6 +289,7 @@ function builtIn(endpoints: readonly Endpoint[]): NetworkView[] {
         gateway: formatIpv4(network.gateway),
       }),
     },
+    { ...plain, id: "host", name: "host", driver: "host" },
     { ...plain, id: "none", name: "none", driver: "null" },
     { ...plain, id: "user", name: "user", driver: "user" },
   ];

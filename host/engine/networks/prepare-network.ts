@@ -1,9 +1,10 @@
 /** The network of one container, made before its machine and taken down after it. */
 
 import type { PortRequest } from "../../network/port-mapping.ts";
-import type { PreparedNetwork } from "../../network/prepared-network.ts";
+import type { PortFollower, PreparedNetwork } from "../../network/prepared-network.ts";
 import type { ContainerConfig } from "../container-config.ts";
 import { engineError } from "../errors.ts";
+import { readPolicy } from "./card-policy.ts";
 import type { ContainerNetworks, NetworkAttachment } from "./container-networks.ts";
 import type { NetworkSettings } from "./network-settings.ts";
 
@@ -47,19 +48,27 @@ export async function prepareNetwork(options: PrepareNetworkOptions): Promise<Co
   const ports = wantedPorts(settings, options.exposedPorts);
   switch (mode) {
     case "none":
+    case "container":
       return NO_NETWORK;
     case "user": {
       const { openUserNetwork } = await import("../../network/user/user-network.ts");
       const { container, runDirectory } = options;
       const { mac } = settings;
+      const policy = readPolicy(options.config);
       const opened = await openUserNetwork({
         container,
         runDirectory,
         ports,
         ...(mac ? { mac } : {}),
+        ...(policy === undefined ? {} : { policy }),
       });
       const network = { name: "user", id: "user" };
       return connected(opened, [attachment(network, opened, options.names)]);
+    }
+    case "host": {
+      const { openHostNetwork } = await import("../../network/host-mode/host-network.ts");
+      const opened = await openHostNetwork(options);
+      return connected(opened, [attachment({ name: "host", id: "host" }, opened, options.names)]);
     }
     case "bridge":
     case "named":
@@ -72,13 +81,29 @@ export async function prepareNetwork(options: PrepareNetworkOptions): Promise<Co
  * holds on its ports ended with that engine and are taken up again. passt ends with the machine by itself; endpoints
  * in bridges are on disk by their run directory.
  */
-export async function adoptNetwork(runDirectory: string): Promise<AsyncDisposable> {
-  if (process.getuid?.() !== 0) return { [Symbol.asyncDispose]: async () => {} };
-  const { adoptBridgeNetworks } = await import("../../network/bridge/open-bridge-network.ts");
-  return adoptBridgeNetworks(runDirectory);
+export async function adoptNetwork(runDirectory: string): Promise<AdoptedNetwork> {
+  await using adopted = new AsyncDisposableStack();
+  const { adoptHostNetwork } = await import("../../network/host-mode/host-network.ts");
+  const publisher = await adoptHostNetwork(runDirectory);
+  if (publisher !== undefined) adopted.use(publisher);
+  const { adoptUserNetwork } = await import("../../network/user/user-network.ts");
+  adopted.use(adoptUserNetwork(runDirectory));
+  if (process.getuid?.() === 0) {
+    const { adoptBridgeNetworks } = await import("../../network/bridge/open-bridge-network.ts");
+    adopted.use(await adoptBridgeNetworks(runDirectory));
+  }
+  const kept = adopted.move();
+  return {
+    ...(publisher === undefined ? {} : { follower: publisher }),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
 }
 
-type NetworkMode = "none" | "user" | "bridge" | "named";
+interface AdoptedNetwork extends AsyncDisposable {
+  readonly follower?: PortFollower;
+}
+
+type NetworkMode = "none" | "user" | "bridge" | "host" | "container" | "named";
 
 /**
  * The mode by the name that a user gives it.
@@ -93,18 +118,12 @@ export function networkMode(
     case "none":
     case "user":
     case "bridge":
+    case "host":
       return name;
     case "default":
       return uid === 0 ? ROOT_DEFAULT : "user";
-    case "host":
-      throw engineError("NOT_SUPPORTED", "--network host is not supported", {
-        hint: "a machine has a network stack of its own: publish its ports with -p",
-      });
     default:
-      if (!name.startsWith("container:")) return "named";
-      throw engineError("NOT_SUPPORTED", `--network ${name.slice(0, 80)} is not supported`, {
-        hint: "put both containers into a network of their own: dvm network create NAME",
-      });
+      return name.startsWith("container:") ? "container" : "named";
   }
 }
 
@@ -117,7 +136,16 @@ const ROOT_DEFAULT = "bridge";
  */
 export function checkNetwork(config: Pick<ContainerConfig, "network" | "networking">): void {
   const mode = networkMode(config.network);
-  const { ip, aliases = [], mac, ports = [], publishAll, further = [] } = config.networking ?? {};
+  const {
+    ip: four,
+    ip6,
+    aliases = [],
+    mac,
+    ports = [],
+    publishAll,
+    further = [],
+  } = config.networking ?? {};
+  const ip = four ?? ip6;
   const hasNames = [config.network, ...further].some((name) => networkMode(name) === "named");
   if ((mode !== "named" && ip !== undefined) || (!hasNames && aliases.length > 0)) {
     const what = ip === undefined ? "network-scoped aliases are" : "a specified IP address is";
@@ -130,10 +158,12 @@ export function checkNetwork(config: Pick<ContainerConfig, "network" | "networki
   ) {
     throw engineError("CONFIG_INVALID", "several networks are supported for bridges only");
   }
-  if (mode !== "none") return;
+  if (mode !== "none" && mode !== "host") return;
   if (mac !== undefined) {
     throw engineError("CONFIG_INVALID", "conflicting options: mac-address and the network mode");
   }
+  // as in Docker, what is asked for of the host's own network is there anyway
+  if (mode === "host") return;
   if (ports.length > 0 || publishAll) {
     throw engineError("CONFIG_INVALID", "conflicting options: port publishing and network none", {
       hint: "leave --network none out, or -p and -P",
@@ -151,7 +181,8 @@ async function joinBridges(
     import("./network-store.ts"),
   ]);
   const { container, runDirectory, names, config } = options;
-  const { mac, ip, aliases = [], further = [] } = config.networking ?? {};
+  const { mac, ip6, aliases = [], further = [] } = config.networking ?? {};
+  const policy = readPolicy(config);
   const store = new NetworkStore(options.dataRoot);
   const wanted = [config.network, ...further].map((name) => ({
     network: networkMode(name) === "named" ? store.find(name, options.owner) : undefined,
@@ -172,7 +203,9 @@ async function joinBridges(
       interfaceName: `eth${index}`,
       isDefaultRoute: joined.every((each) => each.interfaces[0]?.gateways.length === 0),
       ports: isFirst ? ports : [],
-      ...(isFirst && ip !== undefined ? { ip } : {}),
+      ...addressIn(config, index),
+      ...(isFirst && ip6 !== undefined ? { ip6 } : {}),
+      ...(policy === undefined ? {} : { policy }),
       ...(isFirst && mac !== undefined ? { mac } : {}),
       names: allNames,
     });
@@ -190,6 +223,16 @@ async function joinBridges(
   return connected(all, attachments);
 }
 
+/** The address that is asked for in a container's first network, or in one of the further ones. */
+function addressIn(
+  { networking = {} }: Pick<ContainerConfig, "networking">,
+  index: number,
+): { readonly ip?: string } {
+  const { ip: first, further = [], furtherIps = {} } = networking;
+  const ip = index === 0 ? first : furtherIps[further[index - 1] ?? ""];
+  return ip === undefined ? {} : { ip };
+}
+
 function connected(
   network: PreparedNetwork,
   attachments: readonly NetworkAttachment[],
@@ -201,12 +244,23 @@ function connected(
 /** What one card is in its network. */
 function attachment(
   { name, id }: { readonly name: string; readonly id: string },
-  { interfaces, gateway }: PreparedNetwork,
+  { interfaces, gateway, gateway6 }: PreparedNetwork,
   names: readonly string[],
 ): NetworkAttachment {
   const { mac = "", addresses = [] } = interfaces[0] ?? {};
   const [address = "", prefix = "0"] = addresses[0]?.split("/") ?? [];
-  return { name, id, mac, address, prefix: Number(prefix), gateway: gateway ?? "", names };
+  const [address6 = "", prefix6 = "0"] = addresses[1]?.split("/") ?? [];
+  const ipv6 = { address: address6, prefix: Number(prefix6), gateway: gateway6 ?? "" };
+  return {
+    name,
+    id,
+    mac,
+    address,
+    prefix: Number(prefix),
+    gateway: gateway ?? "",
+    ...(address6 === "" ? {} : { ipv6 }),
+    names,
+  };
 }
 
 /** What is asked for by number, and with -P what is exposed and not among that. */

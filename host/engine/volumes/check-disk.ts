@@ -1,8 +1,11 @@
 /** The ext4 of a volume that is a disk: checked by e2fsck when its last machine did not unmount it. */
 
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { open } from "node:fs/promises";
+import { isAbsolute, join } from "node:path";
 import { promisify } from "node:util";
+import { jailed } from "../../vmm/jail/jail.ts";
 import { volumeError } from "./errors.ts";
 
 const run = promisify(execFile);
@@ -25,21 +28,28 @@ const CORRECTED = new Set([1, 2, 3]);
 /** @throws DvmError `VOLUME_DAMAGED` for one that e2fsck does not mend by itself */
 export async function checkVolumeDisk(path: string, volume: string): Promise<void> {
   if (await isClean(path)) return;
-  // Its content is a guest's work: the program that reads it has no capabilities and gains none.
-  const command = ["--no-new-privs", ...dropped(), "--", "e2fsck", "-p", path];
-  const env = { PATH: `${process.env.PATH ?? ""}:/usr/sbin:/sbin` };
+  // Its content is a guest's work: the program that reads it finds this disk and nothing else.
+  const [program, ...rest] = jailed({
+    command: [e2fsck(), "-p", path],
+    entries: [{ path, access: "write" }],
+    outlivesUs: false,
+  });
   try {
-    await run("setpriv", command, { env, timeout: DEADLINE, maxBuffer: 1024 ** 2 });
+    await run(program, rest, { timeout: DEADLINE, maxBuffer: 1024 ** 2 });
   } catch (cause) {
     const { code, stdout = "" } = cause as { readonly code?: unknown; readonly stdout?: string };
     if (typeof code === "number" && CORRECTED.has(code)) return;
-    const [said = ""] = stdout.trim().split("\n").slice(-1);
+    const lines = stdout.trim().split("\n");
+    const said = lines.find((line) => WHAT.test(line)) ?? lines.at(-1) ?? "";
     throw volumeError("VOLUME_DAMAGED", `the disk of volume ${volume} is damaged: ${said}`, {
       cause,
       hint: `e2fsck -f ${path} asks what to do about each finding`,
     });
   }
 }
+
+/** The line of e2fsck's answer that says what is wrong. */
+const WHAT = /INCONSISTENCY|superblock|corrupt/i;
 
 async function isClean(path: string): Promise<boolean> {
   await using file = await open(path, "r");
@@ -52,7 +62,13 @@ async function isClean(path: string): Promise<boolean> {
   );
 }
 
-/** Root alone can, and has to, give them up. */
-function dropped(): string[] {
-  return process.getuid?.() === 0 ? ["--bounding-set=-all", "--inh-caps=-all"] : [];
+/** It is seldom in the path of users other than root. */
+function e2fsck(): string {
+  const folders = `${process.env.PATH ?? ""}:/usr/sbin:/sbin`.split(":");
+  const paths = folders.filter(isAbsolute).map((folder) => join(folder, "e2fsck"));
+  const found = paths.find((path) => existsSync(path));
+  if (found !== undefined) return found;
+  throw volumeError("VOLUME_DAMAGED", "e2fsck, which checks the disks of volumes, is not there", {
+    hint: "apt-get install e2fsprogs",
+  });
 }

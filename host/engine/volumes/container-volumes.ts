@@ -7,9 +7,12 @@ import { dirname, join } from "node:path";
 import type { ContainerConfig } from "../container-config.ts";
 import type { ContainerRecord } from "../container-record.ts";
 import type { ContainerStore } from "../container-store.ts";
+import { deviceDisks } from "../guest-devices.ts";
 import { isOwned } from "../run-directory.ts";
+import { rootShares } from "../storage/container-disk.ts";
 import type { MountPoint } from "./mount-config.ts";
 import { NO_MOUNTS, type PreparedMounts } from "./prepared-mounts.ts";
+import type { StoredVolume } from "./volume-store.ts";
 
 /** At its creation. @returns part of its record */
 export async function settleVolumes(options: {
@@ -19,6 +22,8 @@ export async function settleVolumes(options: {
   readonly dataRoot: string;
   readonly containers: ContainerStore;
   readonly owner?: number;
+  /** told of volumes that are made for it */
+  readonly onCreated?: (volume: StoredVolume) => void;
 }): Promise<{ readonly mounts?: readonly MountPoint[] }> {
   const { config, imageVolumes, dataRoot, container } = options;
   const { mounts = [], volumesFrom = [] } = config;
@@ -41,25 +46,39 @@ export async function prepareVolumes(
   dataRoot: string,
   runDirectory: string,
 ): Promise<PreparedMounts> {
-  if ((record.mounts ?? []).length === 0) return NO_MOUNTS;
+  const shares = rootShares(record.config);
+  const disks = deviceDisks(record.config);
+  if ((record.mounts ?? []).length === 0) {
+    return shares.length + disks.length === 0 ? NO_MOUNTS : { ...NO_MOUNTS, shares, disks };
+  }
   const [{ prepareMounts }, { VolumeStore }] = await Promise.all([
     import("./prepare-mounts.ts"),
     import("./volume-store.ts"),
   ]);
   const volumes = new VolumeStore(dataRoot);
-  return prepareMounts(record, (name) =>
-    volumes.find(name).users.find((id) => id !== record.id && isOwned(dirname(runDirectory), id)),
+  const prepared = await prepareMounts(record, (path) =>
+    volumes.at(path)?.users.find((id) => id !== record.id && isOwned(dirname(runDirectory), id)),
   );
+  return {
+    ...prepared,
+    shares: [...shares, ...prepared.shares],
+    disks: [...disks, ...prepared.disks],
+  };
 }
 
-/** At its removal. @param options whether volumes without a name go too, unless other containers have them */
+/**
+ * At its removal.
+ *
+ * @param options whether volumes without a name go too, unless other containers have them
+ * @returns those that went
+ */
 export async function releaseVolumes(options: {
   readonly container: string;
   readonly dataRoot: string;
   readonly removeAnonymous: boolean;
-}): Promise<void> {
+}): Promise<readonly StoredVolume[]> {
   const { container, dataRoot, removeAnonymous } = options;
-  if (!existsSync(join(dataRoot, "volumes"))) return;
+  if (!existsSync(join(dataRoot, "volumes"))) return [];
   const { VolumeStore } = await import("./volume-store.ts");
-  await new VolumeStore(dataRoot).release(container, { removeAnonymous });
+  return new VolumeStore(dataRoot).release(container, { removeAnonymous });
 }

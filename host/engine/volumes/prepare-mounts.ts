@@ -13,12 +13,12 @@ import type { PreparedMounts } from "./prepared-mounts.ts";
 /**
  * Makes the sources that are to be made, and checks disks that were not unmounted.
  *
- * @param isUsed whether a running machine has the volume
+ * @param isUsed which container with a running machine has the volume whose content is at a path
  * @throws DvmError `MOUNT_INVALID`, `MOUNT_UNSUPPORTED`, `VOLUME_IN_USE`, `VOLUME_DAMAGED`
  */
 export async function prepareMounts(
   { mounts = [], state }: Pick<ContainerRecord, "mounts" | "state">,
-  isUsed: (volume: string) => string | undefined,
+  isUsed: (path: string) => string | undefined,
 ): Promise<PreparedMounts> {
   const shares: ShareConfig[] = [];
   const disks: DiskConfig[] = [];
@@ -68,11 +68,11 @@ function shareOf(mount: MountPoint, shares: ShareConfig[]): string {
 async function diskOf(
   { source: path, name = "" }: MountPoint,
   disks: DiskConfig[],
-  isUsed: (volume: string) => string | undefined,
+  isUsed: (path: string) => string | undefined,
 ): Promise<string> {
   const known = disks.find(({ source }) => source.kind === "file" && source.path === path);
   if (known !== undefined) return known.serial;
-  const user = isUsed(name);
+  const user = isUsed(path);
   if (user !== undefined) {
     throw volumeError("VOLUME_IN_USE", `volume ${name} is a disk and container ${user} has it`, {
       hint: "a disk is one running container's at a time; a volume without -o type=disk is many's",

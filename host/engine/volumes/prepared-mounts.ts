@@ -12,4 +12,12 @@ export interface PreparedMounts {
   readonly specs: readonly MountSpec[];
 }
 
+/** For what an image has at the places of its volumes: gigabytes, by a guest that is emulated, in `milliseconds`. */
+const COPY_UP = 30 * 60_000;
+
+/** How long the guest may take to make a container with these mounts. @param usual in `milliseconds` */
+export function creationDeadline(usual: number, mounts: readonly MountSpec[]): number {
+  return mounts.some(({ copyUp }) => copyUp === true) ? Math.max(usual, COPY_UP) : usual;
+}
+
 export const NO_MOUNTS: PreparedMounts = { shares: [], disks: [], specs: [] };

@@ -2,6 +2,7 @@
 
 import type { ContainerConfig } from "../container-config.ts";
 import type { ContainerStore } from "../container-store.ts";
+import { isJoined } from "../pods/joins.ts";
 import { checkDestination } from "./check-mounts.ts";
 import { volumeError } from "./errors.ts";
 import type { BindConfig, MountConfig, MountPoint, VolumeMountConfig } from "./mount-config.ts";
@@ -10,10 +11,13 @@ import type { VolumeStore, VolumeView } from "./volume-store.ts";
 export interface SettleOptions {
   /** id of the container */
   readonly container: string;
-  readonly config: Pick<ContainerConfig, "mounts" | "volumesFrom" | "tmpfs">;
+  readonly config: Pick<ContainerConfig, "mounts" | "volumesFrom" | "tmpfs"> &
+    Partial<Pick<ContainerConfig, "network" | "pidMode" | "ipcMode">>;
   /** paths that the image declares as volumes */
   readonly imageVolumes: readonly string[];
   readonly volumes: VolumeStore;
+  /** told of volumes that are made for it */
+  readonly onCreated?: (volume: VolumeView) => void;
   /** the containers that `volumesFrom` names */
   readonly containers: ContainerStore;
   /** uid of its owner; absent: the engine's own user's */
@@ -45,7 +49,7 @@ export async function settleMounts(options: SettleOptions): Promise<MountPoint[]
     }
   }
   for (const destination of options.imageVolumes) {
-    const volume = { ...ANONYMOUS, destination };
+    const volume = { ...ANONYMOUS, destination, ...ownKind(options) };
     await add(destination, () => settleVolume(volume, options));
   }
   return [...settled.values()];
@@ -53,8 +57,16 @@ export async function settleMounts(options: SettleOptions): Promise<MountPoint[]
 
 const ANONYMOUS = { type: "volume", name: "", readOnly: false, noCopy: false } as const;
 
+/** A machine that runs already takes a disk, but shares no further folder. */
+function ownKind({ config }: SettleOptions): Pick<VolumeMountConfig, "driverOptions"> {
+  return isJoined(config) ? { driverOptions: { type: "disk" } } : {};
+}
+
 async function settleOne(mount: MountConfig, options: SettleOptions): Promise<MountPoint> {
-  if (mount.type === "volume") return settleVolume(mount, options);
+  if (mount.type === "volume") {
+    const isOwn = mount.name === "" && mount.driverOptions === undefined;
+    return settleVolume(isOwn ? { ...mount, ...ownKind(options) } : mount, options);
+  }
   // the daemon's rights are not the caller's: it would read and write for them what they may not
   if (isForeign(options.owner)) {
     throw volumeError(
@@ -90,16 +102,17 @@ function settleBind({
 
 async function settleVolume(
   mount: VolumeMountConfig,
-  { volumes, container, owner }: SettleOptions,
+  { volumes, container, owner, onCreated }: SettleOptions,
 ): Promise<MountPoint> {
-  const volume = await volumes.use(container, {
+  const wanted = {
     ...(mount.name === "" ? {} : { name: mount.name }),
     ...(mount.driver === undefined ? {} : { driver: mount.driver }),
     ...(mount.driverOptions === undefined ? {} : { options: mount.driverOptions }),
     ...(mount.labels === undefined ? {} : { labels: mount.labels }),
     ...(owner === undefined ? {} : { owner }),
     isForeign: isForeign(owner),
-  });
+  };
+  const volume = await volumes.use(container, wanted, onCreated);
   const isDevice = volume.content.kind === "device";
   return {
     ...placeOf(volume),
@@ -143,11 +156,12 @@ function mountsOf(text: string, { containers, owner }: SettleOptions): MountPoin
 /** A volume of another container is this one's too, and does not go with it. */
 async function borrow(
   mount: MountPoint,
-  { volumes, container, owner }: SettleOptions,
+  { volumes, container }: SettleOptions,
 ): Promise<MountPoint> {
   const { isAnonymous: _, ...rest } = mount;
   if (mount.name !== undefined) {
-    const { owner: whose } = volumes.find(mount.name, owner);
+    // root's own volume of that name is another
+    const whose = volumes.at(mount.source)?.owner;
     const named = { name: mount.name, ...(whose === undefined ? {} : { owner: whose }) };
     await volumes.use(container, named);
   }

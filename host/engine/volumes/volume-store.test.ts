@@ -73,16 +73,30 @@ test("volumes without a name go with their last container, when it is removed wi
   assert.deepEqual(store.find(kept.name).users, []);
 });
 
-test("another user's volume is as good as none", async () => {
-  await store.create({ name: "theirs", owner: 4242 });
-  assert.throws(() => store.find("theirs", 1), { code: "NO_SUCH_VOLUME" });
-  await assert.rejects(store.create({ name: "theirs", owner: 1 }), { code: "NO_SUCH_VOLUME" });
-  await assert.rejects(store.remove("theirs", { uid: 1 }), { code: "NO_SUCH_VOLUME" });
+test("another user's volume is as good as none, and its name is free", async () => {
+  const theirs = await store.create({ name: "data", owner: 4242 });
+  assert.throws(() => store.find("data", 1), { code: "NO_SUCH_VOLUME" });
+  await assert.rejects(store.remove("data", { uid: 1 }), { code: "NO_SUCH_VOLUME" });
+  assert.equal(await store.remove("data", { uid: 1, force: true }), undefined);
+  assert.deepEqual((await store.prune(() => true, 1)).names, []);
   assert.deepEqual(store.list(1), []);
-  assert.equal(store.find("theirs", 0).name, "theirs");
-  await assert.rejects(store.use(container("roots"), { name: "theirs", owner: 0 }), {
-    message: "volume theirs is user 4242's",
-  });
+  assert.equal(store.find("data", 0).path, theirs.path);
+  const mine = await store.create({ name: "data", owner: 1 });
+  assert.notEqual(mine.path, theirs.path);
+  assert.equal(store.find("data", 1).path, mine.path);
+  await store.remove("data", { uid: 1 });
+  assert.equal(store.find("data", 4242).path, theirs.path);
+});
+
+test("what root calls by a name is not what another user has put there under it", async () => {
+  const theirs = await store.create({ name: "data", owner: 4242 });
+  const used = await store.use(container("roots"), { name: "data", owner: 0 });
+  assert.notEqual(used.path, theirs.path);
+  assert.equal(store.find("data", 0).path, used.path);
+  assert.equal(store.at(theirs.path)?.owner, 4242);
+});
+
+test("a user's folder of the host is not another's to have by a volume", async () => {
   const device = { type: "none", o: "bind", device: "/etc" };
   await assert.rejects(store.create({ name: "etc", options: device, owner: 1, isForeign: true }), {
     message: "device /etc cannot be shared by a daemon of another user",

@@ -1,6 +1,7 @@
 /**
  * The volumes: `DATA_ROOT/volumes/NAME` with `volume.json`, the content in `_data` or `disk.img`, and a file in `users`
- * for each container that has it, named by the id. Whoever changes one holds the lock of the folder of all.
+ * for each container that has it, named by the id; those of other users than the engine's own are in
+ * `DATA_ROOT/volumes/@UID/NAME`, so that names are each user's. Whoever changes one holds the lock of the folder of all.
  */
 
 import { randomBytes } from "node:crypto";
@@ -60,6 +61,15 @@ export interface CreateVolumeOptions {
   readonly isForeign?: boolean;
 }
 
+/** A volume and its folder. */
+interface KeptVolume {
+  readonly volume: StoredVolume;
+  readonly folder: string;
+}
+
+/** Folder of another user's volumes: no volume's name begins like it. */
+const USERS_FOLDER = /^@\d{1,10}$/;
+
 export class VolumeStore {
   readonly #dataRoot: string;
   readonly #folder: string;
@@ -70,62 +80,74 @@ export class VolumeStore {
   }
 
   /**
-   * Makes a volume; one that is there already is left as it is, as with Docker.
+   * Makes a volume; one of the owner's that is there already is left as it is, as with Docker.
    *
-   * @throws DvmError `VOLUME_INVALID`, for root also for another user's; `NO_SUCH_VOLUME` for a name that is another's
+   * @throws DvmError `VOLUME_INVALID`
    */
   async create(options: CreateVolumeOptions): Promise<VolumeView> {
     checkVolumeName(options.name);
     using _lock = await this.#lock();
-    return this.#create(options);
+    return this.#view((await this.#create(options)).kept);
   }
 
-  /** The volume for a container, made when it is missing; it stays as long as the container. */
-  async use(container: string, options: CreateVolumeOptions): Promise<VolumeView> {
+  /**
+   * The volume for a container, made when it is missing; it stays as long as the container.
+   *
+   * @param onCreated told of one that was missing
+   */
+  async use(
+    container: string,
+    options: CreateVolumeOptions,
+    onCreated: (volume: VolumeView) => void = () => {},
+  ): Promise<VolumeView> {
     checkVolumeName(options.name);
     using _lock = await this.#lock();
-    const volume = await this.#create(options);
-    const users = join(this.#folder, volume.name, "users");
+    const { kept, isNew } = await this.#create(options);
+    const users = join(kept.folder, "users");
     mkdirSync(users, { recursive: true, mode: 0o700 });
     writeFileSync(join(users, container), "", { mode: 0o600 });
-    return volume;
+    const view = this.#view(kept);
+    if (isNew) onCreated(view);
+    return view;
   }
 
   /**
    * A container has its volumes no more.
    *
    * @param options whether those without a name go with it, unless another container has them
+   * @returns those that went
    */
-  async release(container: string, options: { readonly removeAnonymous: boolean }): Promise<void> {
-    if (!existsSync(this.#folder)) return;
-    const names = this.#names().filter((name) =>
-      existsSync(join(this.#folder, name, "users", container)),
-    );
-    if (names.length === 0) return;
+  async release(
+    container: string,
+    options: { readonly removeAnonymous: boolean },
+  ): Promise<readonly StoredVolume[]> {
+    const had = this.#all().filter(({ folder }) => existsSync(join(folder, "users", container)));
+    if (had.length === 0) return [];
     using _lock = await this.#lock();
-    for (const name of names) {
-      rmSync(join(this.#folder, name, "users", container), { force: true });
-      const volume = this.#read(name);
-      if (!options.removeAnonymous || !volume?.isAnonymous) continue;
-      if (this.#view(volume).users.length === 0) await this.#delete(volume);
+    const gone: StoredVolume[] = [];
+    for (const kept of had) {
+      rmSync(join(kept.folder, "users", container), { force: true });
+      if (!options.removeAnonymous || !kept.volume.isAnonymous) continue;
+      if (!existsSync(kept.folder) || this.#view(kept).users.length > 0) continue;
+      await this.#delete(kept);
+      gone.push(kept.volume);
     }
+    return gone;
   }
 
   /** Those that the user may see, by name. @param uid 0 or absent: all */
   list(uid?: number): VolumeView[] {
-    return this.#names()
-      .flatMap((name) => this.#read(name) ?? [])
-      .filter((volume) => maySee(volume, uid))
-      .map((volume) => this.#view(volume));
+    return this.#seenBy(uid).map((kept) => this.#view(kept));
   }
 
-  /** @throws DvmError `NO_SUCH_VOLUME` */
+  /** The user's own before others'. @throws DvmError `NO_SUCH_VOLUME` */
   find(name: string, uid?: number): VolumeView {
-    const volume = VOLUME_NAME.test(name) ? this.#read(name) : undefined;
-    if (volume === undefined || !maySee(volume, uid)) {
-      throw volumeError("NO_SUCH_VOLUME", `get ${name.slice(0, 130)}: no such volume`);
-    }
-    return this.#view(volume);
+    return this.#view(this.#find(name, uid));
+  }
+
+  /** The volume whose content is at a path. */
+  at(path: string): VolumeView | undefined {
+    return this.list().find((view) => view.path === path);
   }
 
   /** @throws DvmError `VOLUME_IN_USE` naming the containers; `NO_SUCH_VOLUME` unless forced */
@@ -133,10 +155,12 @@ export class VolumeStore {
     name: string,
     options: { readonly force?: boolean; readonly uid?: number } = {},
   ): Promise<VolumeView | undefined> {
-    if (options.force && !(VOLUME_NAME.test(name) && this.#read(name))) return undefined;
-    this.find(name, options.uid);
+    const isThere = this.#seenBy(options.uid).some(({ volume }) => volume.name === name);
+    if (options.force && !isThere) return undefined;
+    this.#find(name, options.uid);
     using _lock = await this.#lock();
-    const volume = this.find(name, options.uid);
+    const kept = this.#find(name, options.uid);
+    const volume = this.#view(kept);
     if (volume.users.length > 0) {
       throw volumeError(
         "VOLUME_IN_USE",
@@ -144,7 +168,7 @@ export class VolumeStore {
         { hint: "remove these containers first: dvm rm" },
       );
     }
-    await this.#delete(volume);
+    await this.#delete(kept);
     return volume;
   }
 
@@ -162,10 +186,11 @@ export class VolumeStore {
     let reclaimed = 0;
     if (!existsSync(this.#folder)) return { names, reclaimed };
     using _lock = await this.#lock();
-    for (const volume of this.list(uid)) {
+    for (const kept of this.#seenBy(uid)) {
+      const volume = this.#view(kept);
       if (volume.users.length > 0 || !accepts(volume)) continue;
       reclaimed += await this.size(volume);
-      await this.#delete(volume);
+      await this.#delete(kept);
       names.push(volume.name);
     }
     return { names, reclaimed };
@@ -195,7 +220,7 @@ export class VolumeStore {
     labels = {},
     owner,
     isForeign = false,
-  }: CreateVolumeOptions) {
+  }: CreateVolumeOptions): Promise<{ readonly kept: KeptVolume; readonly isNew: boolean }> {
     const content = volumeKind(driver, options);
     if (content.kind === "device" && isForeign) {
       throw volumeError(
@@ -203,14 +228,9 @@ export class VolumeStore {
         `device ${content.path} cannot be shared by a daemon of another user`,
       );
     }
-    if (name !== undefined) {
-      const there = this.#read(name);
-      if (there !== undefined) {
-        const view = this.find(name, owner);
-        checkOwn(there, owner);
-        return view;
-      }
-    }
+    // what root calls by a name is not what another has put there under it
+    const there = this.#all().find((kept) => kept.volume.name === name && isOf(kept, owner));
+    if (there !== undefined) return { kept: there, isNew: false };
     const volume: StoredVolume = {
       version: VOLUME_VERSION,
       name: name ?? randomBytes(32).toString("hex"),
@@ -221,12 +241,14 @@ export class VolumeStore {
       isAnonymous: name === undefined,
       ...(owner === undefined ? {} : { owner }),
     };
-    await this.#make(volume);
-    return this.#view(volume);
+    return { kept: await this.#make(volume), isNew: true };
   }
 
   /** Under another name first: what has a volume's name is whole. */
-  async #make(volume: StoredVolume): Promise<void> {
+  async #make(volume: StoredVolume): Promise<KeptVolume> {
+    const home = this.#home(volume.owner);
+    makePrivateFolder(home);
+    const folder = join(home, volume.name);
     const draft = join(this.#folder, `.new-${randomBytes(8).toString("hex")}`);
     mkdirSync(draft, { mode: 0o700 });
     try {
@@ -239,7 +261,8 @@ export class VolumeStore {
         });
       }
       writeFileSync(join(draft, "volume.json"), `${JSON.stringify(volume)}\n`, { mode: 0o600 });
-      renameSync(draft, join(this.#folder, volume.name));
+      renameSync(draft, folder);
+      return { volume, folder };
     } catch (error) {
       rmSync(draft, { recursive: true, force: true });
       throw error;
@@ -247,55 +270,78 @@ export class VolumeStore {
   }
 
   /** Gives the name back first: what cannot be removed is a volume no more. */
-  async #delete({ name, content }: StoredVolume): Promise<void> {
+  async #delete({ folder, volume: { content } }: KeptVolume): Promise<void> {
     const doomed = join(this.#folder, `.old-${randomBytes(8).toString("hex")}`);
-    renameSync(join(this.#folder, name), doomed);
+    renameSync(folder, doomed);
     if (content.kind === "folder") await removeTree(join(doomed, "_data"));
     rmSync(doomed, { recursive: true, force: true });
   }
 
-  #view(volume: StoredVolume): VolumeView {
-    const folder = join(this.#folder, volume.name);
+  #view({ volume, folder }: KeptVolume): VolumeView {
     const { content } = volume;
     const paths = { folder: join(folder, "_data"), disk: join(folder, "disk.img") };
     const path = content.kind === "device" ? content.path : paths[content.kind];
-    return { ...volume, path, users: this.#users(volume.name) };
+    return { ...volume, path, users: this.#users(folder) };
   }
 
   /** Containers that were removed, or never came to be, have no folder. */
-  #users(name: string): string[] {
-    return listFolder(join(this.#folder, name, "users")).filter((id) =>
+  #users(folder: string): string[] {
+    return listFolder(join(folder, "users")).filter((id) =>
       existsSync(join(this.#dataRoot, "containers", id)),
     );
   }
 
-  #names(): string[] {
-    return listFolder(this.#folder)
-      .filter((name) => VOLUME_NAME.test(name))
-      .sort();
+  /** Where a user's volumes are. */
+  #home(owner: number | undefined): string {
+    return isSelf(owner) ? this.#folder : join(this.#folder, `@${owner}`);
+  }
+
+  /** Those of all users, by name. */
+  #all(): KeptVolume[] {
+    const homes = listFolder(this.#folder).filter((name) => USERS_FOLDER.test(name));
+    return [this.#folder, ...homes.map((name) => join(this.#folder, name))]
+      .flatMap((home) =>
+        listFolder(home)
+          .filter((name) => VOLUME_NAME.test(name))
+          .flatMap((name) => this.#read(join(home, name), name) ?? []),
+      )
+      .sort((a, b) => (a.volume.name < b.volume.name ? -1 : 1));
+  }
+
+  #seenBy(uid: number | undefined): KeptVolume[] {
+    return this.#all().filter(({ volume }) => maySee(volume, uid));
+  }
+
+  #find(name: string, uid: number | undefined): KeptVolume {
+    const named = this.#seenBy(uid).filter(({ volume }) => volume.name === name);
+    const found = named.find((kept) => isOf(kept, uid)) ?? named[0];
+    if (found !== undefined) return found;
+    throw volumeError("NO_SUCH_VOLUME", `get ${name.slice(0, 130)}: no such volume`);
   }
 
   /** The file is our own; one of another version is told of, not guessed at. */
-  #read(name: string): StoredVolume | undefined {
+  #read(folder: string, name: string): KeptVolume | undefined {
     let text: string;
     try {
-      text = readFileSync(join(this.#folder, name, "volume.json"), "utf8");
+      text = readFileSync(join(folder, "volume.json"), "utf8");
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
       throw error;
     }
     const volume: Partial<StoredVolume> = JSON.parse(text);
-    if (volume.version === VOLUME_VERSION && volume.name === name) return volume as StoredVolume;
+    if (volume.version === VOLUME_VERSION && volume.name === name)
+      return { volume: volume as StoredVolume, folder };
     throw volumeError("VOLUME_CORRUPT", `volume ${name} has version ${volume.version}`);
   }
 }
 
-/** root sees others' volumes, but what it calls by a name is not to be what another has put there under it. */
-function checkOwn({ name, owner = process.getuid?.() }: StoredVolume, asker = process.getuid?.()) {
-  if (owner === asker) return;
-  throw volumeError("VOLUME_INVALID", `volume ${name} is user ${owner}'s`, {
-    hint: "take another name, or the volumes of that user's container: --volumes-from",
-  });
+/** Whether an owner is the engine's own user. */
+function isSelf(owner: number | undefined): boolean {
+  return owner === undefined || owner === process.getuid?.();
+}
+
+function isOf({ volume }: KeptVolume, uid: number | undefined): boolean {
+  return (volume.owner ?? process.getuid?.()) === (uid ?? process.getuid?.());
 }
 
 /** root sees all, everyone else what is theirs. */

@@ -80,7 +80,7 @@ export async function commitLayer(
       openLayer: () => Promise.resolve({ kind: "range", path, offset: 0, length }),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     },
-    { store, platform, tag: name ?? "none" },
+    { store, platform, tag: name ?? "none", known: below },
   );
 }
 

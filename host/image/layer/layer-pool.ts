@@ -1,5 +1,7 @@
 /** Reads layers in parallel, each on a thread of its own; small ones on this thread, which is sooner done. */
+import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { type ImageErrorCode, imageError, isImageErrorCode } from "../errors.ts";
 import { type BlobInput, blobChunks } from "./blob-input.ts";
@@ -11,6 +13,8 @@ import { type ExpectedLayer, type LayerSummary, readLayer } from "./read-layer.t
 
 /** Blobs up to this length are read on this thread, in `bytes`: a thread takes as long to start. */
 const INLINE_BYTES = 2 * 1024 * 1024;
+/** Name of the thread's program beside a program's bundle. */
+const BUNDLE = "layer-worker.cjs";
 /** Most threads, whatever the number of cores: each takes some 20 MB. */
 const MAX_THREADS = 4;
 /** Young generation of a thread, in `MiB`: little that a layer is read with lives long, and the default is a multiple. */
@@ -69,7 +73,7 @@ export class LayerPool implements AsyncDisposable {
   }
 
   #start(): Thread {
-    const worker = new Worker(new URL("./layer-worker.ts", import.meta.url), {
+    const worker = new Worker(workerProgram(), {
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
     });
     const thread = { worker, bytes: ringMemory().bytes };
@@ -85,6 +89,13 @@ export class LayerPool implements AsyncDisposable {
     if (next !== undefined) next(usable ?? this.#start());
     else if (usable !== undefined) this.#idle.push(usable);
   }
+}
+
+/** The bundle beside that of the program that runs, which starts sooner, or the source. */
+function workerProgram(program: string = process.argv[1] ?? ""): string | URL {
+  const bundle = join(dirname(program), BUNDLE);
+  if (program.endsWith(".cjs") && existsSync(bundle)) return bundle;
+  return new URL("./layer-worker.ts", import.meta.url);
 }
 
 async function readInline({ signal, input, onProgress, ...rest }: PoolJob): Promise<LayerSummary> {

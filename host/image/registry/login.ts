@@ -1,31 +1,14 @@
-/** Logs in to a registry: nothing is kept before the registry has taken it. */
+/** Shows credentials to a registry, before anybody keeps them. */
 import { imageError } from "../errors.ts";
-import type { Credentials } from "./credentials.ts";
-import { eraseCredentials, storeCredentials } from "./docker-config.ts";
 import { statusError } from "./registry-error.ts";
 import type { RegistrySession } from "./registry-session.ts";
 
 /**
- * Shows credentials to a registry and keeps them.
- * @param session one made with these credentials
- * @returns the helper that keeps them, `undefined` for Docker's configuration file
- * @throws REGISTRY_UNAUTHORIZED, CREDENTIALS_UNREADABLE, REGISTRY_*
+ * Logs in to a registry; nothing is kept.
+ * @param session one made with the credentials
+ * @throws REGISTRY_UNAUTHORIZED, REGISTRY_*
  */
-export async function login(
-  host: string,
-  credentials: Credentials,
-  session: RegistrySession,
-): Promise<string | undefined> {
-  await verify(host, session);
-  return storeCredentials(session.settings.dockerConfig, host, credentials);
-}
-
-/** Forgets the credentials of a registry. @returns whether there were any */
-export function logout(host: string, session: RegistrySession): Promise<boolean> {
-  return eraseCredentials(session.settings.dockerConfig, host);
-}
-
-async function verify(host: string, session: RegistrySession): Promise<void> {
+export async function login(host: string, session: RegistrySession): Promise<void> {
   const endpoint = await session.origin(host);
   const authorizer = session.authorizer(endpoint);
   const url = new URL("/v2/", endpoint.base);

@@ -9,7 +9,7 @@ import { parseNamed } from "../reference.ts";
 import { noRegistry, startRegistry, tool, USER } from "../test-support/real-registry.ts";
 import { pullInto, testSession } from "../test-support/registry-world.ts";
 import { layer, names, one, three, two, World } from "../test-support/world.ts";
-import { findCredentials } from "./docker-config.ts";
+import { findCredentials, storeCredentials } from "./docker-config.ts";
 import { login } from "./login.ts";
 import { pushImage } from "./push-image.ts";
 
@@ -186,12 +186,13 @@ describe("a real registry", { skip: noRegistry }, () => {
       { caFiles, dockerConfig },
       { credentials: { ...USER, password: "x" } },
     );
-    await assert.rejects(login(registry.host, { ...USER, password: "x" }, wrong), {
+    await assert.rejects(login(registry.host, wrong), {
       code: "REGISTRY_UNAUTHORIZED",
     });
     assert.equal(await findCredentials(dockerConfig, registry.host), undefined);
     await using right = testSession({ caFiles, dockerConfig }, { credentials: USER });
-    assert.equal(await login(registry.host, USER, right), undefined);
+    await login(registry.host, right);
+    assert.equal(await storeCredentials(dockerConfig, registry.host, USER), undefined);
     await using stranger = testSession({ caFiles, dockerConfig }, { credentials: "none" });
     await assert.rejects(pullInto(store, name, stranger), { code: "REGISTRY_UNAUTHORIZED" });
     await using session = testSession({ caFiles, dockerConfig });

@@ -57,9 +57,14 @@ export async function readRegistrySettings(
     mirrors,
     caFiles: [...file.caFiles, ...split(environment.DVM_REGISTRY_CA, ":")],
     certificateFolders: ["/etc/docker/certs.d", join(homedir(), ".config/docker/certs.d")],
-    dockerConfig: join(environment.DOCKER_CONFIG || join(homedir(), ".docker"), "config.json"),
+    dockerConfig: dockerConfigPath(environment),
     proxies: true,
   };
+}
+
+/** Path of Docker's own configuration of the user. */
+export function dockerConfigPath(environment: Environment): string {
+  return join(environment.DOCKER_CONFIG || join(homedir(), ".docker"), "config.json");
 }
 
 /** Whether a host may be spoken to without TLS: this machine, and those that the user names. */

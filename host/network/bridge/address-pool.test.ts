@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { formatIpv4, formatSubnet, overlap, parseIpv4, parseSubnet, type Subnet } from "../ipv4.ts";
-import { chooseAddress, chooseSubnet, subnetPool } from "./address-pool.ts";
+import { chooseAddress, chooseAddress6, chooseSubnet, subnetPool } from "./address-pool.ts";
 import type { BridgeNetwork } from "./bridge-network.ts";
 
 const subnet = { base: 0x0a09_0000, prefix: 29 };
@@ -52,6 +52,37 @@ describe("addresses", () => {
     }
     assert.equal(parseSubnet("10.0.0.0/33"), undefined);
     assert.deepEqual(parseSubnet("10.1.2.3/8"), { base: 0x0a00_0000, prefix: 8 });
+  });
+});
+
+describe("IPv6 addresses", () => {
+  const ipv6 = { subnet: "fd00::/126", gateway: "fd00::1" };
+  const six = { ...network, ipv6 };
+  it("are the lowest free one, never the gateway's nor the subnet's first", () => {
+    const taken = new Set<string>();
+    for (const expected of ["fd00::2", "fd00::3"]) {
+      assert.equal(chooseAddress6({ network: six, taken }), expected);
+      taken.add(expected);
+    }
+    assert.throws(() => chooseAddress6({ network: six, taken }), { code: "POOL_EXHAUSTED" });
+  });
+
+  it("are the one asked for, however it is written, if it can be had", () => {
+    const ask = (wanted: string, taken: readonly string[] = []) =>
+      chooseAddress6({ network: six, taken: new Set(taken), wanted });
+    assert.equal(ask("FD00:0::3"), "fd00::3");
+    for (const wanted of ["fd00::", "fd00::1", "fd00::4", "10.0.0.1", "x"]) {
+      assert.throws(() => ask(wanted), { code: "NETWORK_INVALID" }, wanted);
+    }
+    assert.throws(() => ask("fd00::0003", ["fd00::3"]), { code: "ADDRESS_IN_USE" });
+  });
+
+  it("are none in a network without them", () => {
+    assert.equal(chooseAddress6({ network, taken: new Set() }), undefined);
+    const wanted = "fd00::3";
+    assert.throws(() => chooseAddress6({ network, taken: new Set(), wanted }), {
+      code: "NETWORK_INVALID",
+    });
   });
 });
 

@@ -14,6 +14,16 @@ export interface BridgeNetwork {
   readonly gateway: number;
   /** whether nothing beyond the network is reached from it, nor reaches it */
   readonly internal: boolean;
+  /** absent: no IPv6 */
+  readonly ipv6?: Ipv6Part;
+}
+
+/** What a network with IPv6 has beside its IPv4. */
+export interface Ipv6Part {
+  /** `address/prefix` */
+  readonly subnet: string;
+  /** address of the host in it */
+  readonly gateway: string;
 }
 
 /** Name that every tap device starts with; what follows says whose it is. */
@@ -26,6 +36,19 @@ const BRIDGE_PREFIX = "dvb-";
 /** Bridge device of a user's network; a device's name has at most 15 bytes (linux/if.h IFNAMSIZ). */
 export function bridgeName(id: string): string {
   return `${BRIDGE_PREFIX}${id.slice(0, 11)}`;
+}
+
+/** Name that the far ends of pairs start with, whose near ends are in bridges. */
+const FAR_PREFIX = "dvr-";
+
+/** What stands in a bridge for a card that another of the container's carries. */
+export function carriedName(container: string, bridge: string): string {
+  return tapName(container, `${bridge}/carried`);
+}
+
+/** The other end of the pair. */
+export function farName(near: string): string {
+  return `${FAR_PREFIX}${near.slice(TAP_PREFIX.length)}`;
 }
 
 /** Tap device of a container in a network. */

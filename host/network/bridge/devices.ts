@@ -3,42 +3,98 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { networkError } from "../errors.ts";
 import { formatIpv4, parseSubnet, type Subnet } from "../ipv4.ts";
+import { parseSubnet6, type Subnet6 } from "../ipv6.ts";
 import { macOfAddress } from "../mac-address.ts";
 import { callProgram } from "../run-program.ts";
 import type { BridgeNetwork } from "./bridge-network.ts";
 
 const MISSING_IP = "install the package iproute2, or use --network user";
 const MISSING_NFT = "install the package nftables, or use --network user";
-const FORWARDING = "/proc/sys/net/ipv4/ip_forward";
+const MISSING_TC = "install the package iproute2, or leave --network-rate out";
+/** A queue's slack: what may be sent at once, in `seconds`, and the least there is, in `bytes`. */
+const BURST_TIME = 0.01;
+const LEAST_BURST = 16 * 1024;
+/** Longest that a packet waits in the queue, in `milliseconds`. */
+const QUEUE = 50;
 
 /**
  * Makes a tap in the network's bridge, and the bridge unless it is there. The tap persists, and a VMM of root's without
  * capabilities may open it (drivers/net/tun.c).
  */
-export async function makeDevices(
-  { bridge, gateway, subnet }: BridgeNetwork,
+export async function makeDevices(network: BridgeNetwork, tap: string): Promise<void> {
+  await connectDevice(network, tap, [`tuntap add dev ${tap} mode tap user 0`]);
+}
+
+/**
+ * Makes a device that stands for a card which another carries: one end of a pair is in the network's bridge, and what
+ * comes out of the other is led to the carrier (`carriedRules`).
+ */
+export async function makePair(network: BridgeNetwork, near: string, far: string): Promise<void> {
+  await connectDevice(network, near, [
+    `link add ${near} type veth peer name ${far}`,
+    `link set ${far} addrgenmode none`,
+    `link set ${far} up`,
+  ]);
+}
+
+/** Takes a device out of its bridge. */
+export async function disconnectDevice(device: string): Promise<void> {
+  await ip([`link set ${device} nomaster`]);
+}
+
+/** Puts a device into the network's bridge. @param making commands of ip(8) that make it */
+export async function connectDevice(
+  { bridge, gateway, subnet, ipv6 }: BridgeNetwork,
   tap: string,
+  making: readonly string[] = [],
 ): Promise<void> {
   const isNew = !existsSync(`/sys/class/net/${bridge}`);
+  if (ipv6 !== undefined) requireIpv6();
   const address = formatIpv4(gateway);
   const bridgeCommands = [
     // an address of its own: else it would be that of the tap with the least, and change with it
-    `link add ${bridge} address ${macOfAddress(address)} type bridge stp_state 0 forward_delay 0`,
+    `link add ${bridge} address ${macOfAddress(address)} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
     `link set ${bridge} addrgenmode none`,
     `addr add ${address}/${subnet.prefix} dev ${bridge}`,
+    ...(ipv6 === undefined
+      ? []
+      : [`addr add ${ipv6.gateway}/${prefixOf(ipv6.subnet)} dev ${bridge} nodad`]),
     `link set ${bridge} up`,
   ];
   await ip([
     ...(isNew ? bridgeCommands : []),
-    `tuntap add dev ${tap} mode tap user 0`,
+    ...making,
     `link set ${tap} addrgenmode none`,
     `link set ${tap} master ${bridge} up`,
     ...(bridgesPassIptables() ? [`link set ${tap} type bridge_slave hairpin on`] : []),
   ]);
   // published ports are to be had on 127.0.0.1 too; the rules keep guests from it
   writeFileSync(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, "1");
-  // the host is no IPv6 neighbour of its guests
-  writeIfThere(`/proc/sys/net/ipv6/conf/${bridge}/disable_ipv6`, "1");
+  // the host is no IPv6 neighbour of guests that have none
+  if (ipv6 === undefined) writeIfThere(`/proc/sys/net/ipv6/conf/${bridge}/disable_ipv6`, "1");
+  // and takes no guest for a router
+  writeIfThere(`/proc/sys/net/ipv6/conf/${bridge}/accept_ra`, "0");
+}
+
+/** A host whose kernel has no IPv6, or has it turned off, could not give the gateway its address. */
+function requireIpv6(): void {
+  const path = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
+  if (existsSync(path) && readFileSync(path, "utf8").trim() === "0") return;
+  throw networkError("NETWORK_UNSUPPORTED", "this host has IPv6 turned off", {
+    hint: "sysctl net.ipv6.conf.default.disable_ipv6=0, or a network without --ipv6",
+  });
+}
+
+/** Sends to a machine no faster than that: what is too much waits in a queue, or is dropped (tc-tbf(8)). */
+export async function shapeDevice(tap: string, bitsPerSecond: number): Promise<void> {
+  const burst = Math.max(LEAST_BURST, Math.round((bitsPerSecond / 8) * BURST_TIME));
+  const args = `qdisc replace dev ${tap} root tbf rate ${bitsPerSecond}bit burst ${burst}b latency ${QUEUE}ms`;
+  const { code, complaints } = await callProgram({
+    program: "tc",
+    args: args.split(" "),
+    missing: MISSING_TC,
+  });
+  if (code !== 0) throw refused("tc", complaints);
 }
 
 /**
@@ -74,6 +130,21 @@ export async function routedSubnets(except = ""): Promise<Subnet[]> {
   });
 }
 
+/** The same of IPv6. */
+export async function routedSubnets6(): Promise<Subnet6[]> {
+  const { output } = await callProgram({
+    program: "ip",
+    args: ["-6", "route", "show", "table", "main"],
+    missing: MISSING_IP,
+  });
+  return output.split("\n").flatMap((line) => {
+    const [first = ""] = line.trim().split(/\s+/);
+    const subnet = parseSubnet6(first.includes("/") ? first : `${first}/128`);
+    // every interface has a link-local one
+    return subnet === undefined || first.startsWith("fe80:") ? [] : [subnet];
+  });
+}
+
 /** Loads rules, all or none. @throws DvmError */
 export async function loadRules(script: string): Promise<void> {
   const { code, complaints } = await callProgram({
@@ -85,18 +156,8 @@ export async function loadRules(script: string): Promise<void> {
   if (code !== 0) throw refused("nft", complaints);
 }
 
-/** @returns whether forwarding was off before */
-export function turnForwardingOn(): boolean {
-  if (readFileSync(FORWARDING, "utf8").trim() !== "0") return false;
-  writeFileSync(FORWARDING, "1");
-  return true;
-}
-
-export function turnForwardingOff(): void {
-  writeFileSync(FORWARDING, "0");
-}
-
-async function ip(commands: readonly string[]): Promise<void> {
+/** Does the commands in their order, in one process. @throws DvmError */
+export async function ip(commands: readonly string[]): Promise<void> {
   const { code, complaints } = await callProgram({
     program: "ip",
     args: ["-batch", "-"],
@@ -110,6 +171,10 @@ function refused(program: string, complaints: string): Error {
   const [line = "it said nothing"] = complaints.split("\n").filter((each) => each.trim() !== "");
   const code = /not permitted|EPERM/i.test(line) ? "NETWORK_PRIVILEGE" : "NETWORK_FAILED";
   return networkError(code, `${program} refused: ${line.trim().slice(0, 300)}`);
+}
+
+function prefixOf(subnet: string): string {
+  return subnet.slice(subnet.indexOf("/") + 1);
 }
 
 function writeIfThere(path: string, text: string): void {

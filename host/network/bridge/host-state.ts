@@ -17,10 +17,12 @@ import {
 import { join } from "node:path";
 import { lockFile } from "../../sys/file-lock.ts";
 import { type Endpoint, isEndpoint } from "./endpoint.ts";
+import { isMachineThere } from "./machine-there.ts";
 
 const STATE_ROOT = "/run/dvm/networks";
 const ENDPOINT_SUFFIX = ".endpoint.json";
 const FORWARDING_MARK = "forwarding-was-off";
+const FORWARDING6_MARK = "forwarding6-was-off.json";
 
 /** The state while nobody else may change it. */
 export class HostState implements Disposable {
@@ -39,11 +41,22 @@ export class HostState implements Disposable {
     return new HostState(folder, await lockFile(folder));
   }
 
-  /** The endpoints whose machines are there, and those whose machines are gone. */
-  endpoints(): { readonly living: Endpoint[]; readonly dead: Endpoint[] } {
+  /**
+   * The endpoints whose machines are there, those of them apart whose cards are in no network any more, and those whose
+   * machines are gone.
+   */
+  endpoints(): {
+    readonly living: Endpoint[];
+    readonly idle: Endpoint[];
+    readonly dead: Endpoint[];
+  } {
     const all = readEndpoints(this.#folder);
-    const lives = ({ runDirectory }: Endpoint) => existsSync(runDirectory);
-    return { living: all.filter(lives), dead: all.filter((each) => !lives(each)) };
+    const there = all.filter(({ runDirectory }) => isMachineThere(runDirectory));
+    return {
+      living: there.filter(isConnected),
+      idle: there.filter((each) => !isConnected(each)),
+      dead: all.filter((each) => !there.includes(each)),
+    };
   }
 
   write(endpoint: Endpoint): void {
@@ -67,6 +80,20 @@ export class HostState implements Disposable {
     else rmSync(path, { force: true });
   }
 
+  /** The same of IPv6: the interfaces that were told to go on listening to routers; nothing when it is not ours. */
+  get forwarding6IsOurs(): readonly string[] | undefined {
+    const path = join(this.#folder, FORWARDING6_MARK);
+    if (!existsSync(path)) return undefined;
+    const value: unknown = JSON.parse(readFileSync(path, "utf8"));
+    return Array.isArray(value) ? value.filter((name) => typeof name === "string") : [];
+  }
+
+  set forwarding6IsOurs(listening: readonly string[] | undefined) {
+    const path = join(this.#folder, FORWARDING6_MARK);
+    if (listening !== undefined) writeFileSync(path, JSON.stringify(listening));
+    else rmSync(path, { force: true });
+  }
+
   [Symbol.dispose](): void {
     this.#lock[Symbol.dispose]();
   }
@@ -78,7 +105,13 @@ export class HostState implements Disposable {
 
 /** The endpoints as they are at this moment, for who only looks. */
 export function lookAtEndpoints(root: string = STATE_ROOT): Endpoint[] {
-  return readEndpoints(stateFolder(root)).filter(({ runDirectory }) => existsSync(runDirectory));
+  return readEndpoints(stateFolder(root)).filter(
+    (each) => isConnected(each) && isMachineThere(each.runDirectory),
+  );
+}
+
+function isConnected({ idle = false }: Endpoint): boolean {
+  return !idle;
 }
 
 /** One for each network namespace: its inode is its name (namespaces(7)). */

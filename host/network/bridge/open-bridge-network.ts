@@ -1,23 +1,27 @@
 /** Network mode `bridge`, and users' networks: a tap on a bridge, an address of a pool, ports by nftables. */
 
+import { dirname } from "node:path";
 import { DvmError } from "../../errors.ts";
 import { holdNameService } from "../dns/name-service.ts";
+import { removeTable } from "../egress/card-rules.ts";
+import { holdDenialLog, logGroup } from "../egress/denial-log.ts";
 import { networkError } from "../errors.ts";
 import { formatIpv4 } from "../ipv4.ts";
 import { macOfAddress } from "../mac-address.ts";
-import { type PortRequest, reservePorts } from "../port-mapping.ts";
-import type { PreparedNetwork, PublishedPort } from "../prepared-network.ts";
-import { chooseAddress, chooseSubnet } from "./address-pool.ts";
+import { onIpv6, type PortRequest, reservePorts, withoutIpv6 } from "../port-mapping.ts";
+import type { GuestInterface, PreparedNetwork, PublishedPort } from "../prepared-network.ts";
+import { chooseAddress, chooseAddress6, chooseSubnet } from "./address-pool.ts";
 import { type BridgeNetwork, DEFAULT_BRIDGE, tapName } from "./bridge-network.ts";
+import { carriedRules } from "./carried-rules.ts";
+import { loadRules, makeDevices, removeDevices, routedSubnets } from "./devices.ts";
+import { type CardPolicy, ENDPOINT_VERSION, type Endpoint } from "./endpoint.ts";
+import { enforcePolicy } from "./enforce-policy.ts";
 import {
-  loadRules,
-  makeDevices,
-  removeDevices,
-  routedSubnets,
+  turnForwarding6Off,
+  turnForwarding6On,
   turnForwardingOff,
   turnForwardingOn,
-} from "./devices.ts";
-import { ENDPOINT_VERSION, type Endpoint } from "./endpoint.ts";
+} from "./forwarding.ts";
 import { HostState, lookAtEndpoints } from "./host-state.ts";
 import { rules } from "./rules.ts";
 
@@ -34,7 +38,10 @@ export interface BridgeOptions {
   readonly interfaceName: string;
   readonly ports: readonly PortRequest[];
   readonly ip?: string;
+  readonly ip6?: string;
   readonly mac?: string;
+  /** absent: everything may be reached, as fast as it goes */
+  readonly policy?: CardPolicy;
   /** what the container is called in the network */
   readonly names: readonly string[];
 }
@@ -49,29 +56,46 @@ const MTU = 1500;
 export async function openBridgeNetwork(options: BridgeOptions): Promise<PreparedNetwork> {
   requireRoot();
   await using undo = new AsyncDisposableStack();
-  const { ports } = undo.use(await reservePorts(options.ports));
+  const ports = await takePorts(undo, options);
   const endpoint = await attach(options, ports);
   undo.defer(() => detach(({ tap }) => tap === endpoint.tap));
   undo.use(await holdNameService(endpoint.network));
+  if (endpoint.policy?.egress !== undefined) undo.use(holdDenials(endpoint));
   const held = undo.move();
-  const { mac, tap, address, network } = endpoint;
+  const { mac, tap, network } = endpoint;
+  const { ipv6 } = network;
   const gateway = formatIpv4(network.gateway);
   return {
     devices: [{ mac, backend: { kind: "tap", name: tap } }],
-    interfaces: [
-      {
-        mac,
-        name: options.interfaceName,
-        addresses: [`${address}/${network.subnet.prefix}`],
-        gateways: options.isDefaultRoute && !network.internal ? [gateway] : [],
-        mtu: MTU,
-      },
-    ],
+    interfaces: [guestInterface(endpoint)],
     nameServers: [gateway],
     gateway,
+    ...(ipv6 === undefined ? {} : { gateway6: ipv6.gateway }),
     ports,
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
+}
+
+/** The interface of an endpoint as the guest is told to set it up. */
+export function guestInterface(endpoint: Endpoint): GuestInterface {
+  const { mac, address, address6, network, interfaceName = "eth0", isDefaultRoute } = endpoint;
+  const { ipv6 } = network;
+  const prefixed6 =
+    address6 === undefined || ipv6 === undefined
+      ? []
+      : [`${address6}${ipv6.subnet.slice(ipv6.subnet.indexOf("/"))}`];
+  return {
+    mac,
+    name: interfaceName,
+    addresses: [`${address}/${network.subnet.prefix}`, ...prefixed6],
+    gateways: isDefaultRoute ? routers(network) : [],
+    mtu: MTU,
+  };
+}
+
+/** Addresses of the host in a network. */
+export function routers({ gateway, ipv6 }: BridgeNetwork): string[] {
+  return [formatIpv4(gateway), ...(ipv6 === undefined ? [] : [ipv6.gateway])];
 }
 
 /** Takes away what is left of machines that are gone; for whoever has swept after a crash. */
@@ -89,11 +113,32 @@ export async function adoptBridgeNetworks(runDirectory: string): Promise<AsyncDi
   const endpoints = lookAtEndpoints().filter(isMeant);
   await using undo = new AsyncDisposableStack();
   undo.defer(() => detach(isMeant));
-  for (const { network, ports } of endpoints) {
-    for (const port of ports) await holdAgain(undo, port);
-    undo.use(await holdNameService(network));
+  for (const endpoint of endpoints) {
+    for (const port of endpoint.ports) await holdAgain(undo, port);
+    undo.use(await holdNameService(endpoint.network));
+    if (endpoint.policy?.egress !== undefined) undo.use(holdDenials(endpoint));
   }
   return undo.move();
+}
+
+/** Ports on every address of the host are its IPv6 ones too, where the container has one. */
+async function takePorts(
+  holds: AsyncDisposableStack,
+  { ports: requests, network }: BridgeOptions,
+): Promise<PublishedPort[]> {
+  if (network?.ipv6 === undefined) {
+    return [...holds.use(await reservePorts(withoutIpv6(requests))).ports];
+  }
+  const { ports } = holds.use(await reservePorts(requests));
+  const further = holds.use(await reservePorts(onIpv6(requests, ports)));
+  return [...ports, ...further.ports];
+}
+
+export function holdDenials({ runDirectory }: Endpoint): Disposable {
+  return holdDenialLog(
+    logGroup(dirname(runDirectory)),
+    (tap) => lookAtEndpoints().find((each) => each.tap === tap)?.container,
+  );
 }
 
 async function holdAgain(holds: AsyncDisposableStack, port: PublishedPort): Promise<void> {
@@ -113,13 +158,14 @@ async function attach(options: BridgeOptions, ports: readonly PublishedPort[]): 
   const endpoint = newEndpoint(options, { network, living, ports });
   state.write(endpoint);
   try {
-    if (!network.internal && turnForwardingOn()) state.forwardingIsOurs = true;
+    if (!network.internal) forward(state, network);
     // rules know devices by name; the machine that will use them does not run yet
     const made = await Promise.allSettled([
       makeDevices(network, endpoint.tap),
       applyRules(state, [...living, endpoint]),
     ]);
     for (const one of made) if (one.status === "rejected") throw one.reason;
+    await enforcePolicy(endpoint);
     return endpoint;
   } catch (error) {
     await release(state, [endpoint]);
@@ -127,15 +173,21 @@ async function attach(options: BridgeOptions, ports: readonly PublishedPort[]): 
   }
 }
 
+export function forward(state: HostState, { ipv6 }: BridgeNetwork): void {
+  if (turnForwardingOn()) state.forwardingIsOurs = true;
+  const listening = ipv6 === undefined ? undefined : turnForwarding6On();
+  if (listening !== undefined) state.forwarding6IsOurs = listening;
+}
+
 async function detach(isMeant: (endpoint: Endpoint) => boolean): Promise<void> {
   using state = await HostState.open();
-  const { living, dead } = state.endpoints();
-  const leaving = [...dead, ...living.filter(isMeant)];
+  const { living, idle, dead } = state.endpoints();
+  const leaving = [...dead, ...[...living, ...idle].filter(isMeant)];
   if (leaving.length > 0) await release(state, leaving);
 }
 
 /** Takes endpoints away, then whatever nobody needs any more. */
-async function release(state: HostState, leaving: readonly Endpoint[]): Promise<void> {
+export async function release(state: HostState, leaving: readonly Endpoint[]): Promise<void> {
   await clear(state, leaving);
   const { living } = state.endpoints();
   await applyRules(state, living);
@@ -143,34 +195,54 @@ async function release(state: HostState, leaving: readonly Endpoint[]): Promise<
     turnForwardingOff();
     state.forwardingIsOurs = false;
   }
+  const listening = state.forwarding6IsOurs;
+  if (listening !== undefined && living.every(({ network }) => network.ipv6 === undefined)) {
+    turnForwarding6Off(listening);
+    state.forwarding6IsOurs = undefined;
+  }
 }
 
 /** Removes the devices of endpoints, and the bridges that they were the last of. */
-async function clear(state: HostState, leaving: readonly Endpoint[]): Promise<void> {
+export async function clear(state: HostState, leaving: readonly Endpoint[]): Promise<void> {
   if (leaving.length === 0) return;
   for (const endpoint of leaving) state.remove(endpoint);
   const { living } = state.endpoints();
   const stay = new Set(living.map(({ network }) => network.bridge));
   const bridges = leaving.map(({ network }) => network.bridge).filter((name) => !stay.has(name));
+  const tables = leaving.flatMap(({ tap, policy, carrier, idle = false }) => [
+    ...(policy === undefined ? [] : [removeTable(tap)]),
+    ...(idle ? [carriedRules({ tap }, [])] : []),
+    ...(carrier === undefined ? [] : [carriedRules({ tap: carrier }, [])]),
+  ]);
+  if (tables.length > 0) await loadRules(tables.join(""));
   await removeDevices([...leaving.map(({ tap }) => tap), ...new Set(bridges)]);
 }
 
-function applyRules(state: HostState, endpoints: readonly Endpoint[]): Promise<void> {
-  return loadRules(rules({ endpoints, onlyOurs: state.forwardingIsOurs }));
+export function applyRules(state: HostState, endpoints: readonly Endpoint[]): Promise<void> {
+  const onlyOurs6 = state.forwarding6IsOurs !== undefined;
+  return loadRules(rules({ endpoints, onlyOurs: state.forwardingIsOurs, onlyOurs6 }));
 }
 
-function newEndpoint(
-  { container, runDirectory, ip, mac, names }: BridgeOptions,
+export function newEndpoint(
+  options: Omit<BridgeOptions, "ports" | "network">,
   parts: {
     readonly network: BridgeNetwork;
     readonly living: readonly Endpoint[];
     readonly ports: readonly PublishedPort[];
   },
 ): Endpoint {
+  const { container, runDirectory, ip, ip6, mac, names, policy } = options;
+  const { interfaceName, isDefaultRoute } = options;
   const { network, living, ports } = parts;
   const neighbours = living.filter((each) => each.network.bridge === network.bridge);
   const taken = new Set(neighbours.map(({ address }) => address));
   const address = chooseAddress({ network, taken, ...(ip === undefined ? {} : { wanted: ip }) });
+  const taken6 = new Set(neighbours.flatMap(({ address6: each }) => each ?? []));
+  const address6 = chooseAddress6({
+    network,
+    taken: taken6,
+    ...(ip6 === undefined ? {} : { wanted: ip6 }),
+  });
   const card = mac ?? macOfAddress(address);
   if (neighbours.some((each) => each.mac === card)) {
     throw networkError("NETWORK_INVALID", `MAC address ${card} is in use in ${network.name}`);
@@ -181,15 +253,19 @@ function newEndpoint(
     network,
     runDirectory,
     tap: tapName(container, network.bridge),
+    interfaceName,
+    isDefaultRoute: isDefaultRoute && !network.internal,
     mac: card,
     address,
+    ...(address6 === undefined ? {} : { address6 }),
+    ...(policy === undefined ? {} : { policy }),
     names,
     ports,
   };
 }
 
 /** The network that containers are in without being asked; its subnet is chosen anew whenever it comes into being. */
-async function defaultNetwork(living: readonly Endpoint[]): Promise<BridgeNetwork> {
+export async function defaultNetwork(living: readonly Endpoint[]): Promise<BridgeNetwork> {
   const there = living.find(({ network }) => network.bridge === DEFAULT_BRIDGE);
   if (there !== undefined) return there.network;
   const used = [
@@ -207,7 +283,7 @@ async function defaultNetwork(living: readonly Endpoint[]): Promise<BridgeNetwor
   };
 }
 
-function requireRoot(): void {
+export function requireRoot(): void {
   if (process.getuid?.() === 0) return;
   throw networkError("NETWORK_PRIVILEGE", "a bridge network needs root");
 }

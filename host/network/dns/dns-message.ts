@@ -1,5 +1,7 @@
 /** The part of DNS messages that a name server of a few names needs (RFC 1035 §4.1). */
 
+import { parseIpv6 } from "../ipv6.ts";
+
 /** What is asked: the first question of a message, and all that an answer must repeat. */
 export interface DnsQuestion {
   /** number that ties the answer to the question */
@@ -15,7 +17,7 @@ export interface DnsQuestion {
 
 /** An answer's record; its name is the question's. */
 export type DnsRecord =
-  | { readonly type: typeof TYPE_A; readonly address: string }
+  | { readonly type: typeof TYPE_A | typeof TYPE_AAAA; readonly address: string }
   | { readonly type: typeof TYPE_PTR; readonly name: string };
 
 export const TYPE_A = 1;
@@ -82,10 +84,7 @@ export function buildAnswer(
 }
 
 function encodeRecord(record: DnsRecord): Uint8Array {
-  const data =
-    record.type === TYPE_A
-      ? Uint8Array.from(record.address.split("."), Number)
-      : encodeName(record.name);
+  const data = encodeData(record);
   const head = new Uint8Array(HEADER_SIZE);
   const view = new DataView(head.buffer);
   // a pointer to the question's name (§4.1.4)
@@ -95,6 +94,17 @@ function encodeRecord(record: DnsRecord): Uint8Array {
   view.setUint32(6, TIME_TO_LIVE);
   view.setUint16(10, data.length);
   return Buffer.concat([head, data]);
+}
+
+function encodeData(record: DnsRecord): Uint8Array {
+  switch (record.type) {
+    case TYPE_A:
+      return Uint8Array.from(record.address.split("."), Number);
+    case TYPE_AAAA:
+      return Buffer.from((parseIpv6(record.address) ?? 0n).toString(16).padStart(32, "0"), "hex");
+    case TYPE_PTR:
+      return encodeName(record.name);
+  }
 }
 
 function encodeName(name: string): Uint8Array {

@@ -2,6 +2,8 @@
 
 import { createSocket, type Socket as DatagramSocket } from "node:dgram";
 import { createServer, type Server } from "node:net";
+import { formatIpv6 } from "../ipv6.ts";
+import { type AnsweredAddress, answeredAddresses } from "./dns-answer.ts";
 import {
   buildAnswer,
   type DnsQuestion,
@@ -23,12 +25,25 @@ export interface DnsServerOptions {
   readonly port: number;
   /** whether a client with this address is answered */
   readonly serves: (client: string) => boolean;
-  /** addresses of a name, lower case; nothing when it is no name of the network */
+  /** addresses of a name, lower case, of either family; nothing when it is no name of the network */
   readonly lookUp: (name: string, client: string) => readonly string[] | undefined;
   /** name of an address of the network */
   readonly nameOf: (address: string) => string | undefined;
   /** servers that the rest goes to; none: it is refused */
   readonly forwardTo: () => readonly string[];
+  /** whether the client may ask for more than the network's own names; absent: everyone may */
+  readonly admits?: (question: DnsQuestion, client: string) => boolean;
+  /** called with the addresses of an answer before it is sent; one that it throws at is not */
+  readonly onAnswer?: (answer: DnsAnswer) => Promise<void>;
+}
+
+export interface DnsAnswer {
+  /** lower case */
+  readonly name: string;
+  readonly client: string;
+  readonly addresses: readonly AnsweredAddress[];
+  /** whether the name is the network's own */
+  readonly isOwn: boolean;
 }
 
 /** Questions under way, and connections, at a time: a guest that asks more gets no answer. */
@@ -67,15 +82,41 @@ class Answerer {
     const question = parseQuestion(message);
     if (question === undefined) return undefined;
     const own = this.#own(question, client);
-    if (own !== undefined) return own;
-    const servers = this.#options.forwardTo();
-    if (servers.length === 0) return buildAnswer(question, REFUSED);
     this.#pending++;
     try {
-      const answer = await forwardQuery({ message, question, servers, protocol });
-      return answer ?? buildAnswer(question, SERVFAIL);
+      const answer = own ?? (await this.#ask({ message, question, client, protocol }));
+      const isHeard = await this.#tell(question, client, { answer, isOwn: own !== undefined });
+      return isHeard ? answer : buildAnswer(question, SERVFAIL);
     } finally {
       this.#pending--;
+    }
+  }
+
+  async #ask({ message, question, client, protocol }: Query): Promise<Uint8Array> {
+    const servers = this.#options.forwardTo();
+    if (servers.length === 0) return buildAnswer(question, REFUSED);
+    // one that is refused is asked for again and again by some, and of other servers
+    if (this.#options.admits?.(question, client) === false) return buildAnswer(question, NXDOMAIN);
+    const answer = await forwardQuery({ message, question, servers, protocol });
+    return answer ?? buildAnswer(question, SERVFAIL);
+  }
+
+  /** @returns whether the client may have the answer */
+  async #tell(
+    { name }: DnsQuestion,
+    client: string,
+    { answer, isOwn }: { readonly answer: Uint8Array; readonly isOwn: boolean },
+  ): Promise<boolean> {
+    const { onAnswer } = this.#options;
+    if (onAnswer === undefined) return true;
+    const addresses = answeredAddresses(answer) ?? [];
+    if (addresses.length === 0) return true;
+    try {
+      await onAnswer({ name, client, addresses, isOwn });
+      return true;
+    } catch {
+      // what it does not hear of it does not try to reach
+      return false;
     }
   }
 
@@ -86,8 +127,10 @@ class Answerer {
       // a single label is nobody's outside, and is not to be told there
       return question.name.includes(".") ? undefined : this.#unknown(question);
     }
-    if (question.type !== TYPE_A) return buildAnswer(question, NOERROR);
-    const records = addresses.map((address): DnsRecord => ({ type: TYPE_A, address }));
+    const { type } = question;
+    const isOfType = (address: string) => address.includes(":") === (type === TYPE_AAAA);
+    if (type !== TYPE_A && type !== TYPE_AAAA) return buildAnswer(question, NOERROR);
+    const records = addresses.filter(isOfType).map((address): DnsRecord => ({ type, address }));
     return buildAnswer(question, NOERROR, records);
   }
 
@@ -97,12 +140,25 @@ class Answerer {
   }
 
   #reverse(question: DnsQuestion): Uint8Array | undefined {
-    const [, reversed = ""] = /^((?:\d{1,3}\.){4})in-addr\.arpa$/.exec(question.name) ?? [];
-    const address = reversed.split(".").slice(0, 4).reverse().join(".");
-    const name = this.#options.nameOf(address);
+    const name = this.#options.nameOf(reversedAddress(question.name));
     if (name === undefined) return undefined;
     return buildAnswer(question, NOERROR, [{ type: TYPE_PTR, name }]);
   }
+}
+
+interface Query {
+  readonly message: Uint8Array;
+  readonly question: DnsQuestion;
+  readonly client: string;
+  readonly protocol: "tcp" | "udp";
+}
+
+/** The address that a name of in-addr.arpa (RFC 1035 §3.5) or ip6.arpa (RFC 3596 §2.5) stands for; empty for others. */
+function reversedAddress(name: string): string {
+  const [, four = ""] = /^((?:\d{1,3}\.){4})in-addr\.arpa$/.exec(name) ?? [];
+  if (four !== "") return four.split(".").slice(0, 4).reverse().join(".");
+  const [, six = ""] = /^((?:[0-9a-f]\.){32})ip6\.arpa$/.exec(name) ?? [];
+  return six === "" ? "" : formatIpv6(BigInt(`0x${six.split(".").reverse().join("")}`));
 }
 
 function listenDatagrams(

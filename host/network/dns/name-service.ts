@@ -6,7 +6,12 @@
 
 import type { BridgeNetwork } from "../bridge/bridge-network.ts";
 import { DEFAULT_BRIDGE } from "../bridge/bridge-network.ts";
+import type { Endpoint } from "../bridge/endpoint.ts";
 import { lookAtEndpoints } from "../bridge/host-state.ts";
+import { denials } from "../egress/denials.ts";
+import { type EgressPolicy, parseEgress } from "../egress/egress-policy.ts";
+import { admitsName } from "../egress/name-policy.ts";
+import { pinAnswer } from "../egress/pin-answer.ts";
 import { hostResolver } from "../host-resolver.ts";
 import { contains, formatIpv4, parseIpv4 } from "../ipv4.ts";
 import { type DnsServerOptions, openDnsServer } from "./dns-server.ts";
@@ -76,16 +81,49 @@ function serverOptions(network: BridgeNetwork): DnsServerOptions {
     address: formatIpv4(gateway),
     port: DNS_PORT,
     serves: (client) => contains(subnet, parseIpv4(client) ?? -1),
-    lookUp: (asked, client) => (hasNames ? lookUp(asked, client, bridge) : undefined),
+    lookUp: (asked, client) => lookUp(asked, client, bridge),
     nameOf: (address) => {
       const found = lookAtEndpoints().find(
-        (each) => hasNames && each.network.bridge === bridge && each.address === address,
+        ({ network: { bridge: other }, address: four, address6 }) =>
+          hasNames && other === bridge && (four === address || address6 === address),
       );
       const [first] = found?.names ?? [];
       return first === undefined ? undefined : `${first}.${name}`;
     },
     forwardTo: () => (internal ? [] : hostResolver().servers),
+    admits: (question, client) => admits(question.name, client, bridge),
+    onAnswer: async ({ client, ...answer }) => {
+      const asker = policedAsker(client, bridge);
+      if (asker !== undefined) await pinAnswer(asker.cards, asker.policy, answer);
+    },
   };
+}
+
+function admits(name: string, client: string, bridge: string): boolean {
+  const asker = policedAsker(client, bridge);
+  if (asker === undefined || admitsName(asker.policy, name)) return true;
+  denials.report({ container: asker.container, destination: name, protocol: "dns" });
+  return false;
+}
+
+interface PolicedAsker {
+  readonly container: string;
+  readonly policy: EgressPolicy;
+  /** all cards of the container, each of which the policy is for */
+  readonly cards: readonly Endpoint[];
+}
+
+/** The container that asks, if it has a policy: the bridge lets nobody ask by another's address. */
+function policedAsker(client: string, bridge: string): PolicedAsker | undefined {
+  const all = lookAtEndpoints();
+  const asker = all.find((each) => each.network.bridge === bridge && each.address === client);
+  const egress = asker?.policy?.egress;
+  if (asker === undefined || egress === undefined) return undefined;
+  const { container } = asker;
+  const cards = all.filter(
+    (each) => each.container === container && each.policy?.egress !== undefined,
+  );
+  return { container, policy: parseEgress(egress), cards };
 }
 
 /** A container finds the others of every network that it is in, by their names, and by `name.network`. */
@@ -104,5 +142,10 @@ function lookUp(asked: string, client: string, bridge: string): readonly string[
         return asked === known || asked === `${known}.${network.name.toLowerCase()}`;
       }),
   );
-  return found.length === 0 ? undefined : found.map(({ address }) => address);
+  return found.length === 0
+    ? undefined
+    : found.flatMap(({ address, address6 }) => [
+        address,
+        ...(address6 === undefined ? [] : [address6]),
+      ]);
 }

@@ -1,9 +1,10 @@
 /** The process that carries a machine's packets as ordinary sockets of the user: passt(1), one for each machine. */
 
-import { chmodSync, chownSync, mkdirSync, readFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { networkError } from "../errors.ts";
 import type { PublishedPort } from "../prepared-network.ts";
+import { processStart } from "../process-start.ts";
 import { callProgram } from "../run-program.ts";
 
 export interface PasstOptions {
@@ -19,6 +20,8 @@ export interface PasstOptions {
   /** largest packet, in `bytes` */
   readonly mtu: number;
   readonly ports: readonly PublishedPort[];
+  /** whether what is sent to the gateway reaches the host's own loopback services */
+  readonly reachesHost?: boolean;
 }
 
 /** A running passt. */
@@ -28,7 +31,7 @@ export interface Passt extends Disposable {
 }
 
 /** uid of `nobody`, whom passt turns into when root starts it (passt(1), --runas) */
-const NOBODY = 65_534;
+export const NOBODY = 65_534;
 const SOCKET = "passt.sock";
 const PID_FILE = "passt.pid";
 export const INSTALL_PASST =
@@ -57,12 +60,21 @@ export async function startPasst(options: PasstOptions): Promise<Passt> {
     missing: INSTALL_PASST,
   });
   if (code !== 0) throw explain(complaints);
-  const pid = Number(readFileSync(join(folder, PID_FILE), "utf8").trim());
-  const started = startTime(pid);
-  const socket = join(folder, SOCKET);
   // The VMM has given up the capability that would let it through to nobody's socket.
-  if (process.getuid?.() === 0) chmodSync(socket, 0o666);
-  return { socket, [Symbol.dispose]: () => end(pid, started) };
+  if (process.getuid?.() === 0) chmodSync(join(folder, SOCKET), 0o666);
+  return runningIn(folder);
+}
+
+/** One that another process has started, if it is there. */
+export function findPasst(runDirectory: string): Passt | undefined {
+  const folder = join(runDirectory, "passt");
+  return existsSync(join(folder, PID_FILE)) ? runningIn(folder) : undefined;
+}
+
+function runningIn(folder: string): Passt {
+  const pid = Number(readFileSync(join(folder, PID_FILE), "utf8").trim());
+  const started = processStart(pid);
+  return { socket: join(folder, SOCKET), [Symbol.dispose]: () => end(pid, started) };
 }
 
 /** Everything after the program's name: a pure function for the test. */
@@ -74,8 +86,8 @@ export function passtArguments(options: PasstOptions): string[] {
     ...["--ipv4-only", "--interface", "lo"],
     ...["--address", options.address, "--netmask", String(options.prefix)],
     ...["--gateway", options.gateway, "--mac-addr", options.mac, "--mtu", String(options.mtu)],
-    // The guest is told its addresses by us, and has no business with the host's own loopback services.
-    ...["--no-dhcp", "--no-map-gw"],
+    // The guest is told its addresses by us, and has no business with the host's own loopback services as a rule.
+    ...["--no-dhcp", ...(options.reachesHost ? [] : ["--no-map-gw"])],
     ...["--dns-forward", options.nameServer],
     ...options.ports.flatMap(portArguments),
   ];
@@ -95,21 +107,10 @@ function explain(complaints: string): Error {
 
 /** Kills passt if it is still the one that was started. */
 function end(pid: number, started: string | undefined): void {
-  if (started === undefined || startTime(pid) !== started) return;
+  if (started === undefined || processStart(pid) !== started) return;
   try {
     process.kill(pid, "SIGKILL");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-  }
-}
-
-/** Start in clock ticks since boot (proc(5), /proc/PID/stat, field 22), which no later process of the number has. */
-function startTime(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // the second field is the name in parentheses and may hold anything
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-  } catch {
-    return undefined;
   }
 }

@@ -1,9 +1,11 @@
 /** Network mode `user`: the machine's packets become sockets of the user who runs it; nothing needs privilege. */
 
+import type { CardPolicy } from "../bridge/endpoint.ts";
 import { macAddress } from "../mac-address.ts";
-import { type PortRequest, reservePorts } from "../port-mapping.ts";
+import { type PortRequest, reservePorts, withoutIpv6 } from "../port-mapping.ts";
 import type { PreparedNetwork } from "../prepared-network.ts";
-import { startPasst } from "./passt.ts";
+import { type Filter, startFilter, watchDenials } from "./filter/start-filter.ts";
+import { NOBODY, startPasst } from "./passt.ts";
 
 export interface UserNetworkOptions {
   /** id of the container */
@@ -13,6 +15,8 @@ export interface UserNetworkOptions {
   readonly ports: readonly PortRequest[];
   /** MAC address of the guest's card; absent: one of its own */
   readonly mac?: string;
+  /** absent: everything may be reached, as fast as it goes */
+  readonly policy?: CardPolicy;
 }
 
 /**
@@ -27,7 +31,8 @@ const MTU = 65_520;
 /** @throws DvmError `PORT_IN_USE`, `NETWORK_TOOL_MISSING`, `NETWORK_FAILED`; nothing is left behind then */
 export async function openUserNetwork(options: UserNetworkOptions): Promise<PreparedNetwork> {
   const mac = options.mac ?? macAddress(options.container, "user");
-  const { ports } = await choosePorts(options.ports);
+  const { ports } = await choosePorts(withoutIpv6(options.ports));
+  await using undo = new AsyncDisposableStack();
   const passt = await startPasst({
     ...NETWORK,
     runDirectory: options.runDirectory,
@@ -35,8 +40,19 @@ export async function openUserNetwork(options: UserNetworkOptions): Promise<Prep
     mtu: MTU,
     ports,
   });
+  undo.use(passt);
+  const { policy } = options;
+  const filter =
+    policy === undefined
+      ? undefined
+      : await holdToPolicy(options, policy, { mac, passt: passt.socket });
+  if (filter !== undefined) {
+    undo.use(filter);
+    undo.use(watchDenials(options.runDirectory));
+  }
+  const held = undo.move();
   return {
-    devices: [{ mac, backend: { kind: "stream", path: passt.socket } }],
+    devices: [{ mac, backend: { kind: "stream", path: (filter ?? passt).socket } }],
     interfaces: [
       {
         mac,
@@ -49,8 +65,30 @@ export async function openUserNetwork(options: UserNetworkOptions): Promise<Prep
     nameServers: [NETWORK.nameServer],
     gateway: NETWORK.gateway,
     ports,
-    [Symbol.asyncDispose]: async () => passt[Symbol.dispose](),
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
+}
+
+/** Takes over what tells of a machine that an earlier process connected; passt and the filter end with it. */
+export function adoptUserNetwork(runDirectory: string): Disposable {
+  return watchDenials(runDirectory);
+}
+
+function holdToPolicy(
+  { container, runDirectory }: UserNetworkOptions,
+  policy: CardPolicy,
+  { mac, passt }: { readonly mac: string; readonly passt: string },
+): Promise<Filter> {
+  return startFilter({
+    ...policy,
+    container,
+    runDirectory,
+    mac,
+    passt,
+    address: NETWORK.address,
+    nameServer: NETWORK.nameServer,
+    ...(process.getuid?.() === 0 ? { runAs: NOBODY } : {}),
+  });
 }
 
 /**

@@ -1,8 +1,9 @@
-/** What a vCPU's accesses outside memory reach: virtio registers, the debug serial port, the reset line. */
+/** What a vCPU's accesses outside memory reach: virtio registers, the debug serial port, watchdog, reset line. */
 
 import type { VirtioRegisters } from "../devices/virtio/registers.ts";
 import type { GuestAddress } from "../memory/guest-memory.ts";
 import { VIRTIO_MMIO_START, VIRTIO_MMIO_STRIDE } from "../x86_64/layout.ts";
+import { WATCHDOG_START_PORT, WATCHDOG_STOP_PORT, type Watchdog } from "./watchdog.ts";
 
 /** i8042 (PC/AT keyboard controller): its command port, and the command that pulses the reset line */
 const I8042_COMMAND_PORT = 0x64;
@@ -13,13 +14,26 @@ const SERIAL_DATA_PORT = 0x3f8;
 const SERIAL_LINE_STATUS_PORT = 0x3fd;
 const SERIAL_TRANSMITTER_EMPTY = 0x60;
 
+export interface BusOptions {
+  readonly virtio: readonly VirtioRegisters[];
+  /** takes a byte of the debug serial port */
+  readonly serial: (byte: number) => void;
+  readonly watchdog: Watchdog;
+  /** called when the device thread has to look at it */
+  readonly onWatchdog: () => void;
+}
+
 export class Bus {
   readonly #virtio: readonly VirtioRegisters[];
   readonly #serial: (byte: number) => void;
+  readonly #watchdog: Watchdog;
+  readonly #onWatchdog: () => void;
 
-  constructor(virtio: readonly VirtioRegisters[], serial: (byte: number) => void) {
+  constructor({ virtio, serial, watchdog, onWatchdog }: BusOptions) {
     this.#virtio = virtio;
     this.#serial = serial;
+    this.#watchdog = watchdog;
+    this.#onWatchdog = onWatchdog;
   }
 
   /** Nobody at an address reads as all ones, as on a real bus. */
@@ -43,6 +57,11 @@ export class Bus {
   writePort(port: number, data: Uint8Array): boolean {
     const [byte = 0] = data;
     if (port === SERIAL_DATA_PORT) this.#serial(byte);
+    else if (port === WATCHDOG_START_PORT && this.#watchdog.start(byte)) this.#onWatchdog();
+    else if (port === WATCHDOG_STOP_PORT) {
+      this.#watchdog.stop();
+      this.#onWatchdog();
+    }
     return port === I8042_COMMAND_PORT && byte === I8042_PULSE_RESET;
   }
 

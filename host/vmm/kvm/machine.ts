@@ -1,24 +1,8 @@
 /** The machine, from the first KVM call to the last: this file reads as the life of a VM. */
 
-import type { Disk } from "../devices/block/disk.ts";
-import { ExtentDisk } from "../devices/block/extent-disk.ts";
-import { RawDisk } from "../devices/block/raw-disk.ts";
-import { DiskLimiter } from "../devices/block/token-bucket.ts";
-import { FuseServer } from "../devices/fs/fuse-server.ts";
-import { StreamLink } from "../devices/net/stream-link.ts";
-import { TapLink } from "../devices/net/tap-link.ts";
-import { VirtioBalloon } from "../devices/virtio/balloon.ts";
-import { VirtioBlock } from "../devices/virtio/block.ts";
-import { VirtioConsole } from "../devices/virtio/console.ts";
-import { ConsoleLogPort } from "../devices/virtio/console-log.ts";
-import { ConsoleSocketPort } from "../devices/virtio/console-socket.ts";
 import type { VirtioDevice } from "../devices/virtio/device.ts";
-import { VirtioFs } from "../devices/virtio/fs.ts";
-import { VirtioNet } from "../devices/virtio/net.ts";
 import { VIRTIO_MMIO_QUEUE_NOTIFY } from "../devices/virtio/registers.ts";
-import { VirtioRng } from "../devices/virtio/rng.ts";
 import { VirtioTransport } from "../devices/virtio/transport.ts";
-import type { DiskLimits } from "../hypervisor.ts";
 import { createGuestMemory, type GuestMemory } from "../memory/guest-memory.ts";
 import {
   memoryRanges,
@@ -29,18 +13,21 @@ import {
 } from "../x86_64/layout.ts";
 import { MP_TABLE_VCPUS_LIMIT } from "../x86_64/mp-table.ts";
 import { loadGuest } from "./boot.ts";
+import { createDevices } from "./create-devices.ts";
 import { KvmError } from "./errors.ts";
 import { EventDescriptor } from "./event-descriptor.ts";
 import { EventLoop } from "./event-loop.ts";
+import { MachineStateError } from "./machine-state.ts";
 import { Mailbox } from "./mailbox.ts";
+import { Overseer } from "./overseer.ts";
+import { prepareSave, restoreMachine, type StatefulMachine } from "./save-machine.ts";
 import { ExitCounters, serveStatistics } from "./statistics.ts";
-import type { System } from "./system.ts";
+import { check, type System } from "./system.ts";
 import { createVcpu, type Vcpu } from "./vcpu.ts";
+import { VcpuGate } from "./vcpu-gate.ts";
 import { Vm } from "./vm.ts";
-import type { VmmConfig, VmmDisk } from "./vmm-config.ts";
-
-/** Tag of the file system that all shares are in, by which the guest's agent mounts it. */
-const SHARE_TAG = "dvm";
+import type { VmmConfig } from "./vmm-config.ts";
+import { Watchdog } from "./watchdog.ts";
 
 /** What a vCPU's thread needs; everything in it can be posted to another thread. */
 export interface VcpuTask {
@@ -54,7 +41,11 @@ export interface VcpuTask {
   /** see `ExitCounters` */
   readonly exits: SharedArrayBuffer;
   readonly mailbox: SharedArrayBuffer;
-  /** descriptor that tells the device thread of the mailbox */
+  /** see `VcpuGate` */
+  readonly gate: SharedArrayBuffer;
+  /** see `Watchdog` */
+  readonly watchdog: SharedArrayBuffer;
+  /** descriptor that tells the device thread to look at mailbox, gate and watchdog */
   readonly control: number;
 }
 
@@ -74,76 +65,77 @@ export function createMachine(system: System, config: VmmConfig, onGuestOpen: ()
   if (config.vcpus > MP_TABLE_VCPUS_LIMIT) throw new KvmError(`${config.vcpus} vCPUs`);
   const began = system.now();
   const vm = new Vm(system, config.fds.kvm);
-  const memory = createGuestMemory(system, memoryRanges(config.memoryMiB));
+  const memory = createMemory(system, config);
   vm.setMemory(memory);
 
   const loop = new EventLoop(system);
   const slots = createDevices(system, config, onGuestOpen).map((device, index) =>
     plug(device, { system, vm, memory, loop, index }),
   );
-  const entry = loadGuest(system, {
-    memory,
-    kernel: config.fds.kernel,
-    initramfs: config.fds.initramfs,
-    commandLine: [config.commandLine, ...slots.map(({ word }) => word)].join(" "),
-    vcpus: config.vcpus,
-  });
-
+  const transports = slots.map(({ transport }) => transport);
+  const vcpus = Array.from({ length: config.vcpus }, (_, id) => ({
+    ...createVcpu(system, vm, { id, vcpus: config.vcpus }),
+    gate: new VcpuGate(),
+  }));
   const mailbox = new Mailbox();
+  const watchdog = new Watchdog();
+  const machine = { system, vm, transports, vcpus, loop, mailbox, watchdog };
+  if (config.template?.role === "clone") restoreMachine(machine, config);
+  else {
+    const entry = loadGuest(system, {
+      memory,
+      kernel: config.fds.kernel,
+      initramfs: config.fds.initramfs,
+      commandLine: [config.commandLine, ...slots.map(({ word }) => word)].join(" "),
+      vcpus: config.vcpus,
+    });
+    for (const { setEntry } of vcpus) setEntry(entry);
+  }
+
   const counters = new ExitCounters(config.vcpus);
-  const control = new EventDescriptor(system);
-  loop.watch(control.fd, () => loop.stop()).events = 1;
-  const tasks = Array.from({ length: config.vcpus }, (_, id) => ({
-    vcpu: createVcpu(system, vm, { id, vcpus: config.vcpus, entry }),
-    blocks: slots.map(({ transport }) => transport.block.shared),
+  const overseer = new Overseer({ machine, watchdog });
+  overseer.look(); // that of a clone may be running
+  const control = watchControl(machine, overseer);
+  const tasks = vcpus.map(({ vcpu, gate }) => ({
+    vcpu,
+    blocks: transports.map(({ block }) => block.shared),
     kicks: slots.map(({ kick }) => kick),
     console: config.fds.console,
     exits: counters.shared,
     mailbox: mailbox.shared,
+    gate: gate.shared,
+    watchdog: watchdog.shared,
     control: control.fd,
   }));
-  const vcpus = tasks.map(({ vcpu }) => vcpu.fd);
-  serveStatistics(system, { loop, began, listener: config.fds.control, counters, vcpus });
+  if (config.template?.role === "save") return { tasks, serve: prepareSave(machine, config) };
+  const fds = vcpus.map(({ vcpu }) => vcpu.fd);
+  serveStatistics(system, { loop, began, listener: config.fds.control, counters, vcpus: fds });
   return { tasks, serve: () => serve(loop, mailbox) };
 }
 
-/** All devices, in the order of their addresses. */
-function createDevices(system: System, config: VmmConfig, onGuestOpen: () => void): VirtioDevice[] {
-  const console = new VirtioConsole([
-    new ConsoleLogPort(system, config.fds.console),
-    new ConsoleSocketPort(system, { name: "dvm.agent", listener: config.fds.agent, onGuestOpen }),
-  ]);
-  const limiters = new Map<string, DiskLimiter>(); // disks with the same limits have them together
-  const limiterOf = (limits: DiskLimits | undefined): DiskLimiter | undefined => {
-    if (limits === undefined) return undefined;
-    const key = JSON.stringify(limits);
-    const limiter = limiters.get(key) ?? new DiskLimiter(limits, system.now());
-    limiters.set(key, limiter);
-    return limiter;
-  };
-  const disks = config.disks.map(
-    ({ serial, limits, ...rest }) =>
-      new VirtioBlock(system, { serial, limiter: limiterOf(limits), disk: openDisk(system, rest) }),
-  );
-  const cards = config.networks.map(
-    ({ mac, kind, fd }) =>
-      new VirtioNet(kind === "tap" ? new TapLink(system, fd) : new StreamLink(system, fd), mac),
-  );
-  const shares =
-    config.shares.length > 0
-      ? [new VirtioFs(new FuseServer(system, config.shares), SHARE_TAG)]
-      : [];
-  const [rng, balloon] = [new VirtioRng(system), new VirtioBalloon(system)];
-  return [console, rng, balloon, ...disks, ...cards, ...shares];
+/** A template's memory is its file, a clone's a private copy of that. */
+function createMemory(system: System, { memoryMiB, template }: VmmConfig): GuestMemory {
+  const ranges = memoryRanges(memoryMiB);
+  if (template === undefined) return createGuestMemory(system, ranges);
+  const { memory: fd, role } = template;
+  const length = memoryMiB * 1024 * 1024;
+  if (role === "save") check("ftruncate", system.ftruncate(fd, length));
+  else if (system.fileSize(fd) !== length) throw new MachineStateError("memory of another length");
+  return createGuestMemory(system, ranges, { fd, shared: role === "save" });
 }
 
-function openDisk(
-  system: System,
-  { source, readOnly, disposable }: Pick<VmmDisk, "source" | "readOnly" | "disposable">,
-): Disk {
-  if (source.kind === "extents") return new ExtentDisk(system, source.extents);
-  const disk = new RawDisk(system, source.fd, { disposable });
-  return readOnly ? { length: disk.length, read: (offset, data) => disk.read(offset, data) } : disk;
+/** A vCPU's thread that signals what this returns has left a reason for the end, or something to look at. */
+function watchControl(
+  { system, loop, mailbox }: Pick<StatefulMachine, "system" | "loop" | "mailbox">,
+  overseer: Overseer,
+): EventDescriptor {
+  const control = new EventDescriptor(system);
+  loop.watch(control.fd, () => {
+    control.clear();
+    if (mailbox.read() !== undefined) loop.stop();
+    else overseer.look();
+  }).events = 1;
+  return control;
 }
 
 interface Slot {

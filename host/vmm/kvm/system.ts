@@ -6,13 +6,15 @@
  * by fakes in tests. A file descriptor is a plain number that whoever opened it closes.
  */
 
+import * as kvm from "../../sys/kvm.ts";
+
 /** An address in the address space of this process, never to be mixed up with one of the guest. */
 export type HostAddress = number & { readonly brand: "host address" };
 
 /** Memory of this process that JavaScript sees too; it stays mapped until the process ends. */
 export interface Mapping {
   readonly address: HostAddress;
-  /** the memory itself, not a copy */
+  /** the memory itself, not a copy; seen from the first use on */
   readonly bytes: ArrayBuffer;
 }
 
@@ -22,6 +24,8 @@ export interface System {
   syscall(number: number, ...values: readonly (number | bigint)[]): number;
   /** Maps `length` bytes: fresh memory, or those of `fd` from its start. Throws when the kernel refuses. */
   map(length: number, source?: { readonly fd: number; readonly shared: boolean }): Mapping;
+  /** Sees memory that is mapped. */
+  view(address: HostAddress, length: number): Uint8Array<ArrayBuffer>;
   /** A non-blocking counter descriptor. */
   eventfd(): number;
   read(fd: number, address: HostAddress, length: number): number;
@@ -37,6 +41,8 @@ export interface System {
   ftruncate(fd: number, length: number): number;
   fdatasync(fd: number): number;
   madvise(address: HostAddress, length: number, advice: number): number;
+  /** Copies memory; the two do not overlap, and both are mapped. */
+  copy(target: HostAddress, source: HostAddress, length: number): void;
   getrandom(address: HostAddress, length: number): number;
   /** Accepts a connection on a listening socket; the new descriptor is non-blocking. */
   accept(fd: number): number;
@@ -69,16 +75,22 @@ export function check(call: string, result: number): number {
   return result;
 }
 
+/** Name of a request to KVM, or of another number of its interface. */
+export type KvmName = Extract<keyof typeof kvm, `KVM_${string}`>;
+
+/** The numbers by their names, which messages tell too. */
+export const KVM: Readonly<Record<KvmName, number>> = kvm;
+
 /** An ioctl(2) that is not to fail: one that a signal has interrupted, one of the JavaScript engine's, is made again. */
 export function control(
   system: Pick<System, "ioctl">,
   fd: number,
-  { name, request }: { readonly name: string; readonly request: number },
+  request: KvmName,
   argument: number,
 ): number {
   for (;;) {
-    const result = system.ioctl(fd, request, argument);
-    if (result !== -EINTR) return check(name, result);
+    const result = system.ioctl(fd, KVM[request], argument);
+    if (result !== -EINTR) return check(request, result);
   }
 }
 

@@ -10,7 +10,7 @@ const POLLOUT = 4;
 
 interface MappedRange {
   readonly address: number;
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 /** A stream socket: what the other end sent, and what it received. */
@@ -78,6 +78,10 @@ export class TestSystem implements System {
     this.#nextAddress += Math.ceil(length / 4096) * 4096 + 4096; // a gap that nothing may reach into
     this.#mappings.push({ address, bytes: new Uint8Array(bytes) });
     return { address, bytes };
+  }
+
+  view(address: HostAddress, length: number): Uint8Array<ArrayBuffer> {
+    return this.#bytes(address, length);
   }
 
   eventfd(): number {
@@ -188,6 +192,10 @@ export class TestSystem implements System {
     return 0;
   }
 
+  copy(target: HostAddress, source: HostAddress, length: number): void {
+    this.#bytes(target, length).set(this.#bytes(source, length));
+  }
+
   getrandom(address: HostAddress, length: number): number {
     this.#bytes(address, length).fill(0x5a);
     return length;
@@ -257,7 +265,7 @@ export class TestSystem implements System {
   }
 
   /** The mapped bytes, as the kernel would find them; an address that is not mapped is a bug, not an errno. */
-  #bytes(address: number, length: number): Uint8Array {
+  #bytes(address: number, length: number): Uint8Array<ArrayBuffer> {
     for (const mapping of this.#mappings) {
       const offset = address - mapping.address;
       if (offset >= 0 && offset + length <= mapping.bytes.length) {

@@ -8,6 +8,8 @@ import { Mailbox } from "./mailbox.ts";
 import { ExitCounters } from "./statistics.ts";
 import type { System } from "./system.ts";
 import { runVcpu, type VcpuEnd } from "./vcpu.ts";
+import { VcpuGate } from "./vcpu-gate.ts";
+import { Watchdog } from "./watchdog.ts";
 
 /** Runs the vCPU; when it ends, so does the machine: the reason goes to the mailbox. */
 export function runVcpuTask(system: System, task: VcpuTask, run: ArrayBuffer): void {
@@ -20,12 +22,21 @@ export function runVcpuTask(system: System, task: VcpuTask, run: ArrayBuffer): v
     const kick = new EventDescriptor(system, task.kicks[index]);
     return new VirtioRegisters(new RegisterBlock(shared), () => kick.signal());
   });
-  const bus = new Bus(registers, serial);
   const counters = new ExitCounters(task.exits);
   const onExit = (): void => counters.count(task.vcpu.id);
-  const end = runSafely(() => runVcpu(system, task.vcpu.fd, { run, bus, onExit }));
+  const gate = new VcpuGate(task.gate);
+  const control = new EventDescriptor(system, task.control);
+  const bus = new Bus({
+    virtio: registers,
+    serial,
+    watchdog: new Watchdog(task.watchdog),
+    onWatchdog: () => control.signal(),
+  });
+  const onInterrupted = (view: DataView): void => gate.pass(view, () => control.signal());
+  gate.enter(system);
+  const end = runSafely(() => runVcpu(system, task.vcpu.fd, { run, bus, onExit, onInterrupted }));
   new Mailbox(task.mailbox).post(JSON.stringify(end));
-  new EventDescriptor(system, task.control).signal();
+  control.signal();
 }
 
 function runSafely(run: () => VcpuEnd): VcpuEnd {

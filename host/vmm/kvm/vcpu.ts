@@ -1,34 +1,6 @@
 /** One virtual processor: its creation, its first state, and the loop that runs it. */
 
-import {
-  KVM_CREATE_VCPU,
-  KVM_EXIT_FAIL_ENTRY,
-  KVM_EXIT_HLT,
-  KVM_EXIT_INTERNAL_ERROR,
-  KVM_EXIT_INTR,
-  KVM_EXIT_IO,
-  KVM_EXIT_IO_IN,
-  KVM_EXIT_MMIO,
-  KVM_EXIT_SHUTDOWN,
-  KVM_EXIT_SYSTEM_EVENT,
-  KVM_GET_SREGS,
-  KVM_GET_SUPPORTED_CPUID,
-  KVM_GET_VCPU_MMAP_SIZE,
-  KVM_RUN,
-  KVM_SET_CPUID2,
-  KVM_SET_MSRS,
-  KVM_SET_REGS,
-  KVM_SET_SREGS,
-  KVM_SET_XCRS,
-  kvm_cpuid_entry2,
-  kvm_cpuid2,
-  kvm_msr_entry,
-  kvm_msrs,
-  kvm_regs,
-  kvm_run,
-  kvm_sregs,
-  kvm_xcrs,
-} from "../../sys/kvm.ts";
+import * as kvm from "../../sys/kvm.ts";
 import { type CpuidEntry, filterCpuid } from "../x86_64/cpuid.ts";
 import { setEntryRegs, setEntrySregs } from "../x86_64/registers.ts";
 import type { Bus } from "./bus.ts";
@@ -48,7 +20,7 @@ const MISC_ENABLE_FAST_STRING = 1;
 export interface Vcpu {
   readonly id: number;
   readonly fd: number;
-  /** where the struct kvm_run is mapped; it is followed by the data page of port exits */
+  /** where the struct kvm.kvm_run is mapped; it is followed by the data page of port exits */
   readonly run: HostAddress;
   /** length of that mapping, in `bytes` */
   readonly runLength: number;
@@ -58,23 +30,36 @@ export interface VcpuOptions {
   readonly id: number;
   /** number of vCPUs of the machine */
   readonly vcpus: number;
-  /** physical address of the first instruction, for vCPU 0; the others wait for its start-up interrupt */
-  readonly entry: number;
 }
 
-/** Creates a vCPU and puts it where PVH starts. */
-export function createVcpu(system: System, vm: Vm, options: VcpuOptions): Vcpu {
-  const { id, entry } = options;
-  const fd = control(system, vm.fd, { name: "KVM_CREATE_VCPU", request: KVM_CREATE_VCPU }, id);
-  const mapSize = { name: "KVM_GET_VCPU_MMAP_SIZE", request: KVM_GET_VCPU_MMAP_SIZE };
-  const runLength = control(system, vm.kvmFd, mapSize, 0);
+/** A vCPU as the thread that made it sees it. */
+export interface CreatedVcpu {
+  readonly vcpu: Vcpu;
+  /** struct kvm.kvm_run */
+  readonly run: DataView;
+  /** Puts it where PVH starts, if it is the first; the others wait for its start-up interrupt. */
+  readonly setEntry: (address: number) => void;
+}
+
+/** Creates a vCPU, which is the processor that the others are. */
+export function createVcpu(system: System, vm: Vm, options: VcpuOptions): CreatedVcpu {
+  const { id } = options;
+  const fd = control(system, vm.fd, "KVM_CREATE_VCPU", id);
+  const runLength = control(system, vm.kvmFd, "KVM_GET_VCPU_MMAP_SIZE", 0);
   const run = system.map(runLength, { fd, shared: true });
-  const argument = system.map(kvm_cpuid2.size + CPUID_ENTRIES_LIMIT * kvm_cpuid_entry2.size);
+  const argument = system.map(
+    kvm.kvm_cpuid2.size + CPUID_ENTRIES_LIMIT * kvm.kvm_cpuid_entry2.size,
+  );
   const entries = setCpuid(system, { vm, fd, argument, options });
   setExtendedControl(system, { fd, argument, entries });
   setMsrs(system, fd, argument);
-  if (id === 0) setRegisters(system, { fd, argument, entry });
-  return { id, fd, run: run.address, runLength };
+  return {
+    vcpu: { id, fd, run: run.address, runLength },
+    run: new DataView(run.bytes),
+    setEntry: (entry) => {
+      if (id === 0) setRegisters(system, { fd, argument, entry });
+    },
+  };
 }
 
 function setCpuid(
@@ -82,23 +67,18 @@ function setCpuid(
   { vm, fd, argument, options }: { vm: Vm; fd: number; argument: Mapping; options: VcpuOptions },
 ): readonly CpuidEntry[] {
   const view = new DataView(argument.bytes);
-  view.setUint32(kvm_cpuid2.nent, CPUID_ENTRIES_LIMIT, true);
-  control(
-    system,
-    vm.kvmFd,
-    { name: "KVM_GET_SUPPORTED_CPUID", request: KVM_GET_SUPPORTED_CPUID },
-    argument.address,
-  );
-  const supported = Array.from({ length: view.getUint32(kvm_cpuid2.nent, true) }, (_, index) =>
-    readCpuidEntry(view, kvm_cpuid2.entries + index * kvm_cpuid_entry2.size),
+  view.setUint32(kvm.kvm_cpuid2.nent, CPUID_ENTRIES_LIMIT, true);
+  control(system, vm.kvmFd, "KVM_GET_SUPPORTED_CPUID", argument.address);
+  const supported = Array.from({ length: view.getUint32(kvm.kvm_cpuid2.nent, true) }, (_, index) =>
+    readCpuidEntry(view, kvm.kvm_cpuid2.entries + index * kvm.kvm_cpuid_entry2.size),
   );
   const filtered = filterCpuid(supported, { apicId: options.id, vcpus: options.vcpus });
   const entries = filtered.slice(0, CPUID_ENTRIES_LIMIT);
-  view.setUint32(kvm_cpuid2.nent, entries.length, true);
+  view.setUint32(kvm.kvm_cpuid2.nent, entries.length, true);
   for (const [index, entry] of entries.entries()) {
-    writeCpuidEntry(view, kvm_cpuid2.entries + index * kvm_cpuid_entry2.size, entry);
+    writeCpuidEntry(view, kvm.kvm_cpuid2.entries + index * kvm.kvm_cpuid_entry2.size, entry);
   }
-  control(system, fd, { name: "KVM_SET_CPUID2", request: KVM_SET_CPUID2 }, argument.address);
+  control(system, fd, "KVM_SET_CPUID2", argument.address);
   return entries;
 }
 
@@ -106,7 +86,7 @@ const CPUID_FIELDS = ["function", "index", "flags", "eax", "ebx", "ecx", "edx"] 
 
 function readCpuidEntry(view: DataView, at: number): CpuidEntry {
   const field = (name: (typeof CPUID_FIELDS)[number]): number =>
-    view.getUint32(at + kvm_cpuid_entry2[name], true);
+    view.getUint32(at + kvm.kvm_cpuid_entry2[name], true);
   return {
     function: field("function"),
     index: field("index"),
@@ -119,7 +99,8 @@ function readCpuidEntry(view: DataView, at: number): CpuidEntry {
 }
 
 function writeCpuidEntry(view: DataView, at: number, entry: CpuidEntry): void {
-  for (const name of CPUID_FIELDS) view.setUint32(at + kvm_cpuid_entry2[name], entry[name], true);
+  for (const name of CPUID_FIELDS)
+    view.setUint32(at + kvm.kvm_cpuid_entry2[name], entry[name], true);
 }
 
 /**
@@ -132,22 +113,22 @@ function setExtendedControl(
 ): void {
   const features = entries.find((entry) => entry.function === CPUID_XSTATE && entry.index === 0);
   if (features === undefined || features.eax === 0) return;
-  new Uint8Array(argument.bytes).fill(0, 0, kvm_xcrs.size);
+  new Uint8Array(argument.bytes).fill(0, 0, kvm.kvm_xcrs.size);
   const view = new DataView(argument.bytes);
-  view.setUint32(kvm_xcrs.nr_xcrs, 1, true);
-  view.setUint32(kvm_xcrs["xcrs[0].value"], features.eax, true);
-  view.setUint32(kvm_xcrs["xcrs[0].value"] + 4, features.edx, true);
-  control(system, fd, { name: "KVM_SET_XCRS", request: KVM_SET_XCRS }, argument.address);
+  view.setUint32(kvm.kvm_xcrs.nr_xcrs, 1, true);
+  view.setUint32(kvm.kvm_xcrs["xcrs[0].value"], features.eax, true);
+  view.setUint32(kvm.kvm_xcrs["xcrs[0].value"] + 4, features.edx, true);
+  control(system, fd, "KVM_SET_XCRS", argument.address);
 }
 
 function setMsrs(system: System, fd: number, argument: Mapping): void {
   const view = new DataView(argument.bytes);
-  view.setUint32(kvm_msrs.nmsrs, 1, true);
-  const at = kvm_msrs.entries;
+  view.setUint32(kvm.kvm_msrs.nmsrs, 1, true);
+  const at = kvm.kvm_msrs.entries;
   view.setBigUint64(at, 0n, true);
-  view.setUint32(at + kvm_msr_entry.index, MSR_IA32_MISC_ENABLE, true);
-  view.setBigUint64(at + kvm_msr_entry.data, BigInt(MISC_ENABLE_FAST_STRING), true);
-  control(system, fd, { name: "KVM_SET_MSRS", request: KVM_SET_MSRS }, argument.address);
+  view.setUint32(at + kvm.kvm_msr_entry.index, MSR_IA32_MISC_ENABLE, true);
+  view.setBigUint64(at + kvm.kvm_msr_entry.data, BigInt(MISC_ENABLE_FAST_STRING), true);
+  control(system, fd, "KVM_SET_MSRS", argument.address);
 }
 
 function setRegisters(
@@ -155,12 +136,12 @@ function setRegisters(
   { fd, argument, entry }: { fd: number; argument: Mapping; entry: number },
 ): void {
   const { address, bytes } = argument;
-  control(system, fd, { name: "KVM_GET_SREGS", request: KVM_GET_SREGS }, address);
-  setEntrySregs(new DataView(bytes, 0, kvm_sregs.size));
-  control(system, fd, { name: "KVM_SET_SREGS", request: KVM_SET_SREGS }, address);
-  new Uint8Array(bytes).fill(0, 0, kvm_regs.size);
-  setEntryRegs(new DataView(bytes, 0, kvm_regs.size), entry);
-  control(system, fd, { name: "KVM_SET_REGS", request: KVM_SET_REGS }, address);
+  control(system, fd, "KVM_GET_SREGS", address);
+  setEntrySregs(new DataView(bytes, 0, kvm.kvm_sregs.size));
+  control(system, fd, "KVM_SET_SREGS", address);
+  new Uint8Array(bytes).fill(0, 0, kvm.kvm_regs.size);
+  setEntryRegs(new DataView(bytes, 0, kvm.kvm_regs.size), entry);
+  control(system, fd, "KVM_SET_REGS", address);
 }
 
 /** Why a vCPU stopped for good. */
@@ -170,10 +151,10 @@ export type VcpuEnd =
   | { readonly reason: "vmm-error"; readonly message: string };
 
 /**
- * Runs a vCPU until it ends. Every exit is served in this thread and before the next KVM_RUN; data paths
+ * Runs a vCPU until it ends. Every exit is served in this thread and before the next kvm.KVM_RUN; data paths
  * do not come by here (ioeventfd, irqfd).
  *
- * `run` is the struct kvm_run, shared with the kernel, which writes it only inside KVM_RUN.
+ * `run` is the struct kvm.kvm_run, shared with the kernel, which writes it only inside kvm.KVM_RUN.
  */
 export function runVcpu(
   system: System,
@@ -182,28 +163,37 @@ export function runVcpu(
     run,
     bus,
     onExit,
-  }: { readonly run: ArrayBuffer; readonly bus: Bus; readonly onExit: () => void },
+    onInterrupted,
+  }: {
+    readonly run: ArrayBuffer;
+    readonly bus: Bus;
+    readonly onExit: () => void;
+    readonly onInterrupted: (run: DataView) => void;
+  },
 ): VcpuEnd {
   const view = new DataView(run);
   for (;;) {
-    const result = system.ioctl(fd, KVM_RUN, 0);
+    const result = system.ioctl(fd, kvm.KVM_RUN, 0);
     if (result < 0 && result !== -EINTR && result !== -EAGAIN) {
       return failure(`KVM_RUN failed with errno ${-result}`);
     }
-    if (result < 0) continue;
+    if (result < 0) {
+      onInterrupted(view);
+      continue;
+    }
     onExit();
-    const reason = view.getUint32(kvm_run.exit_reason, true);
+    const reason = view.getUint32(kvm.kvm_run.exit_reason, true);
     switch (reason) {
-      case KVM_EXIT_MMIO:
+      case kvm.KVM_EXIT_MMIO:
         serveMmio(view, bus);
         break;
-      case KVM_EXIT_IO:
+      case kvm.KVM_EXIT_IO:
         if (servePort(view, bus)) return { reason: "reset" };
         break;
-      case KVM_EXIT_INTR:
-      case KVM_EXIT_HLT:
+      case kvm.KVM_EXIT_INTR:
+      case kvm.KVM_EXIT_HLT:
         break;
-      case KVM_EXIT_SHUTDOWN:
+      case kvm.KVM_EXIT_SHUTDOWN:
         return { reason: "triple-fault" };
       default:
         return failure(describe(view, reason));
@@ -215,21 +205,21 @@ const failure = (message: string): VcpuEnd => ({ reason: "vmm-error", message })
 
 /** The access is 1 to 8 bytes wide; the kernel has checked that. Its data lie in the shared page. */
 function serveMmio(view: DataView, bus: Bus): void {
-  const low = view.getUint32(kvm_run["mmio.phys_addr"], true);
-  const address = low + view.getUint32(kvm_run["mmio.phys_addr"] + 4, true) * 2 ** 32;
-  const length = view.getUint32(kvm_run["mmio.len"], true);
-  const data = new Uint8Array(view.buffer, kvm_run["mmio.data"], length);
-  if (view.getUint8(kvm_run["mmio.is_write"]) === 1) bus.writeMemory(address, data);
+  const low = view.getUint32(kvm.kvm_run["mmio.phys_addr"], true);
+  const address = low + view.getUint32(kvm.kvm_run["mmio.phys_addr"] + 4, true) * 2 ** 32;
+  const length = view.getUint32(kvm.kvm_run["mmio.len"], true);
+  const data = new Uint8Array(view.buffer, kvm.kvm_run["mmio.data"], length);
+  if (view.getUint8(kvm.kvm_run["mmio.is_write"]) === 1) bus.writeMemory(address, data);
   else bus.readMemory(address, data);
 }
 
 /** Serves the accesses of one port instruction; true when one of them resets the machine. */
 function servePort(view: DataView, bus: Bus): boolean {
-  const size = view.getUint8(kvm_run["io.size"]);
-  const port = view.getUint16(kvm_run["io.port"], true);
-  const count = view.getUint32(kvm_run["io.count"], true);
-  const offset = view.getUint32(kvm_run["io.data_offset"], true);
-  const isRead = view.getUint8(kvm_run["io.direction"]) === KVM_EXIT_IO_IN;
+  const size = view.getUint8(kvm.kvm_run["io.size"]);
+  const port = view.getUint16(kvm.kvm_run["io.port"], true);
+  const count = view.getUint32(kvm.kvm_run["io.count"], true);
+  const offset = view.getUint32(kvm.kvm_run["io.data_offset"], true);
+  const isRead = view.getUint8(kvm.kvm_run["io.direction"]) === kvm.KVM_EXIT_IO_IN;
   for (let index = 0; index < count; index++) {
     const data = new Uint8Array(view.buffer, offset + index * size, size);
     if (isRead) bus.readPort(port, data);
@@ -239,14 +229,14 @@ function servePort(view: DataView, bus: Bus): boolean {
 }
 
 function describe(view: DataView, reason: number): string {
-  const hardware = view.getBigUint64(kvm_run["hw.hardware_exit_reason"], true);
+  const hardware = view.getBigUint64(kvm.kvm_run["hw.hardware_exit_reason"], true);
   switch (reason) {
-    case KVM_EXIT_FAIL_ENTRY:
+    case kvm.KVM_EXIT_FAIL_ENTRY:
       return `the processor refused to enter the guest, reason 0x${hardware.toString(16)}`;
-    case KVM_EXIT_INTERNAL_ERROR:
-      return `KVM internal error, suberror ${view.getUint32(kvm_run["internal.suberror"], true)}`;
-    case KVM_EXIT_SYSTEM_EVENT:
-      return `unexpected system event ${view.getUint32(kvm_run["system_event.type"], true)}`;
+    case kvm.KVM_EXIT_INTERNAL_ERROR:
+      return `KVM internal error, suberror ${view.getUint32(kvm.kvm_run["internal.suberror"], true)}`;
+    case kvm.KVM_EXIT_SYSTEM_EVENT:
+      return `unexpected system event ${view.getUint32(kvm.kvm_run["system_event.type"], true)}`;
     default:
       return `unexpected exit ${reason}, hardware reason 0x${hardware.toString(16)}`;
   }

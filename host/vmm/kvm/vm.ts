@@ -1,37 +1,12 @@
 /** A KVM virtual machine without its processors: memory slots, interrupt controllers, event descriptors. */
 
-import {
-  KVM_API_VERSION,
-  KVM_CAP_IOEVENTFD,
-  KVM_CAP_IRQCHIP,
-  KVM_CAP_IRQFD,
-  KVM_CAP_PIT2,
-  KVM_CHECK_EXTENSION,
-  KVM_CREATE_IRQCHIP,
-  KVM_CREATE_PIT2,
-  KVM_CREATE_VM,
-  KVM_GET_API_VERSION,
-  KVM_IOEVENTFD,
-  KVM_IRQFD,
-  KVM_SET_IDENTITY_MAP_ADDR,
-  KVM_SET_TSS_ADDR,
-  KVM_SET_USER_MEMORY_REGION,
-  kvm_ioeventfd,
-  kvm_irqfd,
-  kvm_pit_config,
-  kvm_userspace_memory_region,
-} from "../../sys/kvm.ts";
+import * as kvm from "../../sys/kvm.ts";
 import type { GuestAddress, GuestMemory } from "../memory/guest-memory.ts";
 import { IDENTITY_MAP_ADDRESS, TSS_ADDRESS } from "../x86_64/layout.ts";
 import { KvmError } from "./errors.ts";
-import { control, type System } from "./system.ts";
+import { control, KVM, type KvmName, type System } from "./system.ts";
 
-const REQUIRED = {
-  KVM_CAP_IRQCHIP,
-  KVM_CAP_PIT2,
-  KVM_CAP_IRQFD,
-  KVM_CAP_IOEVENTFD,
-};
+const REQUIRED = ["KVM_CAP_IRQCHIP", "KVM_CAP_PIT2", "KVM_CAP_IRQFD", "KVM_CAP_IOEVENTFD"] as const;
 
 /** The largest structure that a request of this file takes, in `bytes`. */
 const ARGUMENT_SIZE = 64;
@@ -53,29 +28,29 @@ export class Vm {
     this.#system = system;
     this.kvmFd = kvmFd;
     this.#argument = system.map(ARGUMENT_SIZE);
-    const version = system.ioctl(kvmFd, KVM_GET_API_VERSION, 0);
-    if (version !== KVM_API_VERSION) throw new KvmError(`unknown KVM API version ${version}`);
-    for (const [name, capability] of Object.entries(REQUIRED)) {
-      if (system.ioctl(kvmFd, KVM_CHECK_EXTENSION, capability) <= 0) {
+    const version = system.ioctl(kvmFd, kvm.KVM_GET_API_VERSION, 0);
+    if (version !== kvm.KVM_API_VERSION) throw new KvmError(`unknown KVM API version ${version}`);
+    for (const name of REQUIRED) {
+      if (system.ioctl(kvmFd, kvm.KVM_CHECK_EXTENSION, KVM[name]) <= 0) {
         throw new KvmError(`this KVM lacks ${name}`);
       }
     }
-    this.fd = control(system, kvmFd, { name: "KVM_CREATE_VM", request: KVM_CREATE_VM }, 0);
-    this.#call("KVM_SET_TSS_ADDR", KVM_SET_TSS_ADDR, TSS_ADDRESS);
-    this.#set("KVM_SET_IDENTITY_MAP_ADDR", KVM_SET_IDENTITY_MAP_ADDR, (view) => {
+    this.fd = control(system, kvmFd, "KVM_CREATE_VM", 0);
+    this.#call("KVM_SET_TSS_ADDR", TSS_ADDRESS);
+    this.#set("KVM_SET_IDENTITY_MAP_ADDR", (view) => {
       view.setBigUint64(0, BigInt(IDENTITY_MAP_ADDRESS), true);
     });
-    this.#call("KVM_CREATE_IRQCHIP", KVM_CREATE_IRQCHIP, 0);
-    this.#set("KVM_CREATE_PIT2", KVM_CREATE_PIT2, (view) => {
-      view.setUint32(kvm_pit_config.flags, 0, true);
+    this.#call("KVM_CREATE_IRQCHIP", 0);
+    this.#set("KVM_CREATE_PIT2", (view) => {
+      view.setUint32(kvm.kvm_pit_config.flags, 0, true);
     });
   }
 
   /** Gives the guest its memory, a slot for each region. The mapping must live as long as the machine. */
   setMemory(memory: GuestMemory): void {
     for (const [slot, region] of memory.regions.entries()) {
-      this.#set("KVM_SET_USER_MEMORY_REGION", KVM_SET_USER_MEMORY_REGION, (view) => {
-        const layout = kvm_userspace_memory_region;
+      this.#set("KVM_SET_USER_MEMORY_REGION", (view) => {
+        const layout = kvm.kvm_userspace_memory_region;
         view.setUint32(layout.slot, slot, true);
         view.setBigUint64(layout.guest_phys_addr, BigInt(region.start), true);
         view.setBigUint64(layout.memory_size, BigInt(region.length), true);
@@ -86,30 +61,30 @@ export class Vm {
 
   /** From now on each write to `fd` is an edge on interrupt line `gsi`. */
   addIrqfd(fd: number, gsi: number): void {
-    this.#set("KVM_IRQFD", KVM_IRQFD, (view) => {
-      view.setUint32(kvm_irqfd.fd, fd, true);
-      view.setUint32(kvm_irqfd.gsi, gsi, true);
+    this.#set("KVM_IRQFD", (view) => {
+      view.setUint32(kvm.kvm_irqfd.fd, fd, true);
+      view.setUint32(kvm.kvm_irqfd.gsi, gsi, true);
     });
   }
 
   /** From now on a 32-bit write of the guest to `address` signals `fd` and does not exit. */
   addIoeventfd(fd: number, address: GuestAddress): void {
-    this.#set("KVM_IOEVENTFD", KVM_IOEVENTFD, (view) => {
-      view.setBigUint64(kvm_ioeventfd.addr, BigInt(address), true);
-      view.setUint32(kvm_ioeventfd.len, 4, true);
-      view.setInt32(kvm_ioeventfd.fd, fd, true);
+    this.#set("KVM_IOEVENTFD", (view) => {
+      view.setBigUint64(kvm.kvm_ioeventfd.addr, BigInt(address), true);
+      view.setUint32(kvm.kvm_ioeventfd.len, 4, true);
+      view.setInt32(kvm.kvm_ioeventfd.fd, fd, true);
     });
   }
 
   /** A request on a zeroed structure that `fill` sets; the kernel copies it during the call. */
-  #set(name: string, request: number, fill: (view: DataView) => void): void {
+  #set(request: KvmName, fill: (view: DataView) => void): void {
     const { address, bytes } = this.#argument;
     new Uint8Array(bytes).fill(0);
     fill(new DataView(bytes));
-    this.#call(name, request, address);
+    this.#call(request, address);
   }
 
-  #call(name: string, request: number, argument: number): void {
-    control(this.#system, this.fd, { name, request }, argument);
+  #call(request: KvmName, argument: number): void {
+    control(this.#system, this.fd, request, argument);
   }
 }

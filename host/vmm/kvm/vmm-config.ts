@@ -16,14 +16,17 @@ export interface VmmDisk {
   readonly limits?: DiskLimits;
   readonly source:
     | { readonly kind: "extents"; readonly extents: readonly FileExtent[] }
-    | { readonly kind: "raw"; readonly fd: number };
+    | { readonly kind: "raw"; readonly fd: number }
+    /** stands for any disk, in a machine that becomes a template */
+    | { readonly kind: "blank" };
 }
 
 export interface VmmNetwork {
   /** lower case with colons */
   readonly mac: string;
   readonly kind: "tap" | "stream";
-  readonly fd: number;
+  /** absent in a machine that becomes a template: the card leads nowhere */
+  readonly fd?: number;
 }
 
 export interface VmmShare {
@@ -33,6 +36,16 @@ export interface VmmShare {
   /** O_PATH descriptor */
   readonly fd: number;
   readonly readOnly: boolean;
+}
+
+/** What a machine has to do with a template. */
+export interface VmmTemplate {
+  /** whether it becomes one, or is a clone of one */
+  readonly role: "save" | "clone";
+  /** file of the guest's memory: written by the one, mapped privately by the other */
+  readonly memory: number;
+  /** file of the state, see `MachineState` */
+  readonly state: number;
 }
 
 export interface VmmConfig {
@@ -48,6 +61,7 @@ export interface VmmConfig {
   readonly disks: readonly VmmDisk[];
   readonly networks: readonly VmmNetwork[];
   readonly shares: readonly VmmShare[];
+  readonly template?: VmmTemplate;
   readonly fds: {
     /** the KVM device */
     readonly kvm: number;

@@ -5,20 +5,64 @@ import type { HostAddress, System } from "../kvm/system.ts";
 /** An address in the guest's physical address space; any number until `GuestMemory` has found it. */
 export type GuestAddress = number;
 
-/** One run of guest memory, seen in every width that rings and headers are read in. */
-export interface MemoryRegion {
+/** Where a run of guest memory is. */
+interface Place {
   /** first guest address */
   readonly start: GuestAddress;
   /** length, in `bytes` */
   readonly length: number;
-  /** where the region begins in this process */
+  /** where it begins in this process */
   readonly address: HostAddress;
-  /** offset of the region in the memory file, where there is one, in `bytes` */
+  /** offset in the memory file, where there is one, in `bytes` */
   readonly fileOffset: number;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly view: DataView<ArrayBuffer>;
+}
+
+/** A run of guest memory, to be seen in every width that rings and headers are read in. */
+export class MemoryRegion implements Place {
+  readonly start: GuestAddress;
+  readonly length: number;
+  readonly address: HostAddress;
+  readonly fileOffset: number;
+  readonly #system: Pick<System, "view">;
+  #bytes: Uint8Array<ArrayBuffer> | undefined;
+  #view: DataView<ArrayBuffer> | undefined;
+  #words: Uint16Array<ArrayBuffer> | undefined;
+
+  constructor(system: Pick<System, "view">, { start, length, address, fileOffset }: Place) {
+    this.#system = system;
+    this.start = start;
+    this.length = length;
+    this.address = address;
+    this.fileOffset = fileOffset;
+  }
+
+  get bytes(): Uint8Array<ArrayBuffer> {
+    this.#bytes ??= this.#system.view(this.address, this.length);
+    return this.#bytes;
+  }
+
+  get view(): DataView<ArrayBuffer> {
+    const { buffer, byteOffset } = this.bytes;
+    this.#view ??= new DataView(buffer, byteOffset, this.length);
+    return this.#view;
+  }
+
   /** the same memory as 16-bit words, for the atomic accesses to ring indices */
-  readonly words: Uint16Array<ArrayBuffer>;
+  get words(): Uint16Array<ArrayBuffer> {
+    const { buffer, byteOffset } = this.bytes;
+    this.#words ??= new Uint16Array(buffer, byteOffset, Math.floor(this.length / 2));
+    return this.#words;
+  }
+
+  /** A part of it. */
+  part(offset: number, length: number): MemoryRegion {
+    return new MemoryRegion(this.#system, {
+      start: this.start + offset,
+      length,
+      address: (this.address + offset) as HostAddress,
+      fileOffset: this.fileOffset + offset,
+    });
+  }
 }
 
 /** The guest named an address range that is not memory. */
@@ -37,14 +81,23 @@ export interface Location {
   readonly offset: number;
 }
 
+/**
+ * How much of a region is seen at once, in `bytes`. JavaScript's views of memory count as its own: one of a whole
+ * region would have it collect garbage in the middle of every boot.
+ */
+const WINDOW = 2 * 1024 * 1024;
+
 export class GuestMemory {
   readonly regions: readonly MemoryRegion[];
   /** file that holds all of the memory, region after region; undefined for anonymous memory */
   readonly file: MemoryFile | undefined;
+  /** of each region, the parts that have been looked at */
+  readonly #windows: readonly (MemoryRegion | undefined)[][];
 
   constructor(regions: readonly MemoryRegion[], file?: MemoryFile) {
     this.regions = regions;
     this.file = file;
+    this.#windows = regions.map(() => []);
   }
 
   /**
@@ -55,11 +108,29 @@ export class GuestMemory {
    * @throws {GuestAddressError} when any byte of the range is not memory
    */
   locate(address: GuestAddress, length: number): Location {
-    for (const region of this.regions) {
+    for (let index = 0; index < this.regions.length; index++) {
+      const region = this.regions[index];
+      if (region === undefined) break;
       const offset = address - region.start;
-      if (offset >= 0 && offset + length <= region.length) return { region, offset };
+      if (offset >= 0 && offset + length <= region.length) {
+        return this.#locate(index, region, offset, length);
+      }
     }
     throw new GuestAddressError(address, length);
+  }
+
+  #locate(index: number, region: MemoryRegion, offset: number, length: number): Location {
+    if (region.length <= WINDOW) return { region, offset };
+    const number = Math.floor(offset / WINDOW);
+    const within = offset - number * WINDOW;
+    const begin = number * WINDOW;
+    if (within + length > WINDOW) {
+      return { region: region.part(begin, within + length), offset: within };
+    }
+    const windows = this.#windows[index] ?? [];
+    const size = Math.min(WINDOW, region.length - begin);
+    windows[number] ??= region.part(begin, size);
+    return { region: windows[number], offset: within };
   }
 
   /** Copies `data` into the guest's memory. */
@@ -112,18 +183,11 @@ export function createGuestMemory(
   const address = mapping.address + skipped;
   if (file === undefined) system.madvise(address as HostAddress, total, MADV_HUGEPAGE); // or it does without
   let fileOffset = 0;
-  const regions = ranges.map(({ start, length }): MemoryRegion => {
-    const offset = skipped + fileOffset;
+  const regions = ranges.map(({ start, length }) => {
+    const at = fileOffset;
     fileOffset += length;
-    return {
-      start,
-      length,
-      fileOffset: fileOffset - length,
-      address: (mapping.address + offset) as HostAddress,
-      bytes: new Uint8Array(mapping.bytes, offset, length),
-      view: new DataView(mapping.bytes, offset, length),
-      words: new Uint16Array(mapping.bytes, offset, length / 2),
-    };
+    const place = { start, length, fileOffset: at, address: (address + at) as HostAddress };
+    return new MemoryRegion(system, place);
   });
   return new GuestMemory(regions, file);
 }

@@ -26,6 +26,13 @@ test("a reset is a reboot, unless the guest's last words are of a panic", () => 
   );
 });
 
+test("a watchdog that bit and a guest that is off are what the record says", () => {
+  for (const reason of ["watchdog", "poweroff"] as const) {
+    const exit = machineExit(end({ record: JSON.stringify({ reason }) }), consoleOf(""));
+    assert.deepEqual(exit, { reason });
+  }
+});
+
 test("a triple fault and a vCPU's error are what the record says", () => {
   const none = consoleOf("");
   assert.deepEqual(machineExit(end({ record: '{"reason":"triple-fault"}' }), none), {

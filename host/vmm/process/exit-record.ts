@@ -25,6 +25,7 @@ export function machineExit(
 ): MachineExit {
   const { reason, message } = parseRecord(record);
   if (reason === "vmm-error") return { reason, message };
+  if (reason === "watchdog" || reason === "poweroff") return { reason };
   if (reason === "reset" || reason === "triple-fault") {
     const panic = console.after(PANIC);
     if (panic !== undefined) return { reason: "panic", message: panic };

@@ -6,14 +6,19 @@ import type {
   Machine,
   MachineConfig,
   MachineStage,
+  SaveTemplateOptions,
   StartOptions,
 } from "../hypervisor.ts";
 import { StageClock, StageError } from "../stage-clock.ts";
 import { startFailure } from "../start-failure.ts";
-import { vmmMain } from "./bundle.ts";
-import { openMachine } from "./open-machine.ts";
+import { templateMac } from "../template/machine-shape.ts";
+import { MachineTemplates } from "../template/machine-templates.ts";
+import type { UnfinishedTemplate } from "../template/template-store.ts";
+import { vmmMain } from "../vmm-main.ts";
+import { type OpenMachineOptions, openMachine } from "./open-machine.ts";
 import { findVmm, spawnVmm, type VmmChild } from "./vmm-link.ts";
 import { VmmProcess } from "./vmm-process.ts";
+import { vmmTemplateKey } from "./vmm-template-key.ts";
 
 /** In `milliseconds`; ample for an emulated host. */
 const DEADLINES: Readonly<Record<MachineStage, number>> = {
@@ -26,8 +31,49 @@ const DEADLINES: Readonly<Record<MachineStage, number>> = {
 export class KvmHypervisor implements Hypervisor {
   readonly name = "kvm";
   readonly accelerator = "kvm";
+  readonly #templates: MachineTemplates | undefined;
+
+  constructor({ templates }: { readonly templates?: string | undefined } = {}) {
+    if (templates === undefined) return;
+    const options = { folder: templates, backend: this.name, keyOf: vmmTemplateKey };
+    this.#templates = new MachineTemplates(options);
+  }
 
   async start(config: MachineConfig, options: StartOptions = {}): Promise<VmmProcess> {
+    const clone = await this.#tryClone(config, options);
+    return clone ?? this.#start(config, options, { run: boot });
+  }
+
+  async saveTemplate(config: MachineConfig, options: SaveTemplateOptions = {}): Promise<boolean> {
+    if (this.#templates === undefined) return false;
+    const start = (shape: MachineConfig, saveTo: UnfinishedTemplate): Promise<VmmProcess> =>
+      this.#start(shape, options, { run: boot, saveTo });
+    return this.#templates.save(config, start, options);
+  }
+
+  /** A template that is no good, whatever the reason, is done without: nothing has run in the clone. */
+  async #tryClone(config: MachineConfig, options: StartOptions): Promise<VmmProcess | undefined> {
+    const { onTemplate = () => {}, signal } = options;
+    using template = await this.#templates?.find(config, onTemplate);
+    if (template === undefined) return undefined;
+    try {
+      const machine = await this.#start(config, options, { run: goOn, cloneOf: template });
+      onTemplate({ kind: "cloned" });
+      return machine;
+    } catch (error) {
+      if (signal?.aborted || !(error instanceof VmmError)) throw error;
+      await this.#templates?.reject(config);
+      onTemplate({ kind: "unusable", reason: error.message });
+      return undefined;
+    }
+  }
+
+  /** The stages of a start, torn down if one of them fails. */
+  async #start(
+    config: MachineConfig,
+    options: StartOptions,
+    { run, ...template }: StartSteps,
+  ): Promise<VmmProcess> {
     const clock = new StageClock({
       ...options,
       deadlines: { ...DEADLINES, ...options.deadlines },
@@ -36,16 +82,16 @@ export class KvmHypervisor implements Hypervisor {
     let vmm: VmmProcess | undefined;
     try {
       const child = await clock.run("spawn", () => {
-        spawning = spawn(config, options.detached ?? false);
+        spawning = spawn(config, { detached: options.detached ?? false, ...template });
         return spawning;
       });
-      const machine = new VmmProcess(child, config.runDirectory);
+      const macs = template.cloneOf && config.networks.map((_, index) => templateMac(index));
+      const machine = new VmmProcess(child, config.runDirectory, macs);
       vmm = machine;
       clock.watch(machine.exit);
       await clock.run("configure", () => child.running);
       await machine.connect();
-      await clock.run("boot", () => child.guestOpened);
-      await clock.run("agent", () => machine.agentSpoke());
+      await run(machine, child, clock);
       return machine;
     } catch (error) {
       await vmm?.[Symbol.asyncDispose]();
@@ -67,9 +113,23 @@ export class KvmHypervisor implements Hypervisor {
   }
 }
 
-async function spawn(config: MachineConfig, detached: boolean): Promise<VmmChild> {
+/** What is different between the starts of machines that boot, are saved, and are clones. */
+interface StartSteps extends Omit<OpenMachineOptions, "detached"> {
+  /** the stages after `configure` */
+  readonly run: (machine: VmmProcess, child: VmmChild, clock: StageClock) => Promise<void>;
+}
+
+async function boot(machine: VmmProcess, child: VmmChild, clock: StageClock): Promise<void> {
+  await clock.run("boot", () => child.guestOpened);
+  await clock.run("agent", () => machine.agentSpoke());
+}
+
+/** The agent of a clone has spoken in the template: it listens already. */
+async function goOn(): Promise<void> {}
+
+async function spawn(config: MachineConfig, options: OpenMachineOptions): Promise<VmmChild> {
   const main = await vmmMain();
-  using opened = openMachine(config, { detached });
+  using opened = openMachine(config, options);
   return await spawnVmm(main, config.runDirectory, opened);
 }
 

@@ -14,9 +14,13 @@ const FIRST_DESCRIPTOR = 3;
 
 /**
  * What the kernel must know of this machine besides its devices. The virtio console comes late; until then what
- * is urgent goes to the debug serial port. A panic resets the machine at once, and a reset ends it.
+ * is urgent goes to the debug serial port. A panic resets the machine at once, and a reset ends it. There is a watchdog,
+ * for an agent that finds this word of it.
  */
-const KERNEL_WORDS = ["earlyprintk=serial,ttyS0", "console=hvc0", "panic=-1", "reboot=k"];
+const KERNEL_WORDS = [
+  ...["earlyprintk=serial,ttyS0", "console=hvc0", "panic=-1", "reboot=k"],
+  "ib700wdt.timeout=30",
+];
 
 /** Names of the files in a machine's run directory. */
 export const RunFile = {
@@ -35,15 +39,21 @@ export interface OpenedMachine extends Disposable {
   readonly config: VmmConfig;
 }
 
+export interface OpenMachineOptions {
+  readonly detached: boolean;
+  /** files of the template that the machine becomes: then what stands behind disks and networks is not touched */
+  readonly saveTo?: { readonly memory: string; readonly state: string };
+  /** descriptors of the template that it is a clone of, which are the caller's */
+  readonly cloneOf?: { readonly memory: number; readonly state: number };
+}
+
 /**
  * Opens all files of `machine`; a file that occurs more than once is opened once.
  *
  * @throws {VmmError} naming the file that cannot be opened
  */
-export function openMachine(
-  machine: MachineConfig,
-  { detached }: { readonly detached: boolean },
-): OpenedMachine {
+export function openMachine(machine: MachineConfig, options: OpenMachineOptions): OpenedMachine {
+  const { detached, saveTo } = options;
   using table = new DescriptorTable();
   const inRun = (name: string): string => join(machine.runDirectory, name);
   const { O_RDWR, O_CREAT, O_APPEND, O_TRUNC, O_WRONLY } = constants;
@@ -62,11 +72,13 @@ export function openMachine(
     detached,
     parent: process.pid,
     commandLine: [...machine.commandLine, ...KERNEL_WORDS].join(" "),
-    disks: machine.disks.map((disk) => openDisk(table, disk)),
+    disks: machine.disks.map((disk) =>
+      saveTo === undefined ? openDisk(table, disk) : { ...disk, ...BLANK },
+    ),
     networks: machine.networks.map(({ mac, backend }) => ({
       mac,
       kind: backend.kind,
-      fd: openNetwork(table, backend),
+      ...(saveTo === undefined && { fd: openNetwork(table, backend) }),
     })),
     shares: machine.shares.map(({ name, path, readOnly }) => ({
       name,
@@ -74,42 +86,52 @@ export function openMachine(
       readOnly,
       fd: table.open(path, O_PATH),
     })),
+    ...openTemplate(table, options),
     fds,
   };
   const held = table.move();
   return { descriptors: held.numbers, config, [Symbol.dispose]: () => held[Symbol.dispose]() };
 }
 
-function openDisk(table: DescriptorTable, disk: DiskConfig): VmmDisk {
-  const { serial, readOnly, source, limits, disposable = false } = disk;
-  if (source.kind === "extents") {
-    const extents = source.extents.map(
-      (extent): FileExtent =>
-        extent.kind === "zero"
-          ? extent
-          : {
-              kind: "file",
-              fd: table.open(extent.path, constants.O_RDONLY, "VMM_DISK_NOT_FOUND"),
-              offset: extent.offset,
-              length: extent.length,
-            },
-    );
-    return {
-      serial,
-      readOnly: true,
-      disposable,
-      ...(limits && { limits }),
-      source: { kind: "extents", extents },
-    };
+const BLANK = { source: { kind: "blank" }, disposable: false } as const;
+
+function openTemplate(
+  table: DescriptorTable,
+  { saveTo, cloneOf }: OpenMachineOptions,
+): Pick<VmmConfig, "template"> {
+  const { O_RDWR, O_CREAT } = constants;
+  if (saveTo !== undefined) {
+    const memory = table.open(saveTo.memory, O_RDWR | O_CREAT);
+    const state = table.open(saveTo.state, O_RDWR | O_CREAT);
+    return { template: { role: "save", memory, state } };
   }
-  const flags = readOnly ? constants.O_RDONLY : constants.O_RDWR;
+  if (cloneOf === undefined) return {};
+  const { memory, state } = cloneOf;
+  return { template: { role: "clone", memory: table.lend(memory), state: table.lend(state) } };
+}
+
+function openDisk(
+  table: DescriptorTable,
+  { source, disposable = false, ...disk }: DiskConfig,
+): VmmDisk {
+  const { O_RDONLY, O_RDWR } = constants;
+  const open = (path: string, flags: number): number =>
+    table.open(path, flags, "VMM_DISK_NOT_FOUND");
+  if (source.kind === "extents") {
+    const extents = source.extents.map((extent): FileExtent => {
+      if (extent.kind === "zero") return extent;
+      const { kind, path, offset, length } = extent;
+      return { kind, fd: open(path, O_RDONLY), offset, length };
+    });
+    return { ...disk, readOnly: true, disposable, source: { kind: "extents", extents } };
+  }
   if (source.format !== "raw") {
     throw new VmmError("VMM_UNSUPPORTED", `the kvm backend reads no ${source.format} disks`, {
-      hint: "use `--vmm qemu`, or convert the disk: `qemu-img convert -O raw`",
+      hint: "use `--vmm qemu`, or a storage driver whose disks are raw: `--storage-opt driver=overlay`",
     });
   }
-  const fd = table.open(source.path, flags, "VMM_DISK_NOT_FOUND");
-  return { serial, readOnly, disposable, ...(limits && { limits }), source: { kind: "raw", fd } };
+  const fd = open(source.path, disk.readOnly ? O_RDONLY : O_RDWR);
+  return { ...disk, disposable, source: { kind: "raw", fd } };
 }
 
 function openNetwork(table: DescriptorTable, backend: NetworkDeviceConfig["backend"]): number {
@@ -127,11 +149,12 @@ function listenAt(path: string): FileDescriptor {
 
 /** Descriptors of this process by the numbers that they will have in the child. */
 class DescriptorTable implements Disposable {
-  #descriptors: FileDescriptor[] = [];
+  #numbers: number[] = [];
+  #owned: FileDescriptor[] = [];
   readonly #byPath = new Map<string, number>();
 
-  get numbers(): number[] {
-    return this.#descriptors.map(({ number }) => number);
+  get numbers(): readonly number[] {
+    return this.#numbers;
   }
 
   open(path: string, flags: number, code: VmmErrorCode = "VMM_CONFIG_INVALID"): number {
@@ -145,23 +168,30 @@ class DescriptorTable implements Disposable {
 
   add(what: string, open: () => FileDescriptor, code: VmmErrorCode = "VMM_CONFIG_INVALID"): number {
     try {
-      this.#descriptors.push(open());
+      const descriptor = open();
+      this.#owned.push(descriptor);
+      return this.lend(descriptor.number);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new VmmError(code, `cannot open ${what}: ${reason}`, { cause, stage: "spawn" });
     }
-    return FIRST_DESCRIPTOR + this.#descriptors.length - 1;
+  }
+
+  /** A descriptor that stays the caller's. */
+  lend(number: number): number {
+    this.#numbers.push(number);
+    return FIRST_DESCRIPTOR + this.#numbers.length - 1;
   }
 
   /** Hands the descriptors to a new owner. */
   move(): DescriptorTable {
     const owner = new DescriptorTable();
-    owner.#descriptors = this.#descriptors;
-    this.#descriptors = [];
+    [owner.#numbers, owner.#owned] = [this.#numbers, this.#owned];
+    this.#owned = [];
     return owner;
   }
 
   [Symbol.dispose](): void {
-    for (const descriptor of this.#descriptors) descriptor[Symbol.dispose]();
+    for (const descriptor of this.#owned) descriptor[Symbol.dispose]();
   }
 }

@@ -1,9 +1,11 @@
 /** The life of the machine within its process: built, sandboxed, run, and its end recorded. */
 
 import { writeSync } from "node:fs";
+import { makeInterrupting } from "../../sys/interrupting-signal.ts";
 import { dieWithParent, endAtSignals } from "../../sys/privileges.ts";
 import { vmmSystem } from "../../sys/vmm-system.ts";
 import { createMachine } from "../kvm/machine.ts";
+import { INTERRUPTING_SIGNAL } from "../kvm/vcpu-gate.ts";
 import type { VmmConfig } from "../kvm/vmm-config.ts";
 import { Told, tell } from "./progress.ts";
 import { restrictDeviceThread, restrictProcess } from "./sandbox.ts";
@@ -30,7 +32,8 @@ function run(config: VmmConfig, workers: readonly VcpuWorker[]): string {
     restrictDeviceThread(config.shares);
     for (const worker of workers) worker.waitUntilRestricted();
     endAtSignals();
-    restrictProcess(config.shares);
+    makeInterrupting(INTERRUPTING_SIGNAL);
+    restrictProcess(config);
     tell(Told.running);
     for (const worker of workers) worker.run();
     return machine.serve();

@@ -104,6 +104,8 @@ describe("the end of a machine", { skip }, () => {
     x: { reason: "reboot" },
     t: { reason: "triple-fault" },
     p: { reason: "panic", message: "by request" },
+    W: { reason: "watchdog" },
+    q: { reason: "poweroff" },
   };
   for (const [letter, exit] of Object.entries(ends)) {
     it(`is told as ${exit.reason}`, () =>
@@ -164,6 +166,14 @@ describe("a running machine", { skip }, () => {
       const answer = guest.numbers("d", 6);
       await machine.resume();
       assert.deepEqual(await answer, [3, 4, 5, 2, 2, 0]);
+    }));
+
+  it("is left in peace by a watchdog that was stopped, and by those who look whether it halts", () =>
+    withGuest(async (guest) => {
+      assert.deepEqual(await guest.numbers("P"), [1]);
+      await setTimeout(500);
+      assert.deepEqual(await guest.numbers("d", 6), [3, 4, 5, 2, 2, 0]);
+      assert.deepEqual(await guest.numbers("i"), [16]);
     }));
 
   it("ends the agent's stream when the guest closes the port, after all that it wrote", () =>

@@ -12,7 +12,7 @@ Atomics.wait(gate, 0, Gate.starting);
 if (parentPort === null) throw new Error("not a Worker");
 const { message } = receiveMessageOnPort(parentPort) ?? {};
 const task = message as VcpuTask;
-const run = vmmSystem.view(task.vcpu.run, task.vcpu.runLength);
+const run = vmmSystem.view(task.vcpu.run, task.vcpu.runLength).buffer;
 restrictVcpuThread();
 Atomics.store(gate, 0, Gate.restricted);
 Atomics.notify(gate, 0);

@@ -8,6 +8,7 @@ import { FileDescriptor } from "../../sys/file-descriptor.ts";
 import { ConsoleLog } from "../console-log.ts";
 import { VmmError } from "../errors.ts";
 import type { Machine, MachineExit } from "../hypervisor.ts";
+import { SAVED } from "../kvm/save-machine.ts";
 import { machineExit } from "./exit-record.ts";
 import { RunFile } from "./open-machine.ts";
 import type { VmmLink, VmmProcessEnd } from "./vmm-link.ts";
@@ -19,9 +20,12 @@ export class VmmProcess implements Machine {
   readonly #runDirectory: string;
   #agent: Socket | undefined;
 
-  /** Takes over the process. */
-  constructor(link: VmmLink, runDirectory: string) {
+  readonly clonedMacs?: readonly string[];
+
+  /** Takes over the process. @param clonedMacs of a clone */
+  constructor(link: VmmLink, runDirectory: string, clonedMacs?: readonly string[]) {
     this.#link = link;
+    if (clonedMacs !== undefined) this.clonedMacs = clonedMacs;
     this.#runDirectory = runDirectory;
     this.pid = link.pid;
     this.exit = link.ended.then((end) => this.#exitOf(end));
@@ -72,6 +76,20 @@ export class VmmProcess implements Machine {
     const chunks: Buffer[] = [];
     for await (const chunk of socket) chunks.push(chunk);
     return JSON.parse(Buffer.concat(chunks).toString());
+  }
+
+  /**
+   * Has a machine that was started to become a template write its state; it ends by that.
+   *
+   * @throws {VmmError} VMM_ENDED_EARLY when it ended otherwise
+   */
+  async save(): Promise<void> {
+    const waiting = await this.#connectTo(RunFile.controlSocket);
+    const exit = await this.exit;
+    waiting.destroy();
+    if (this.#read(RunFile.exitRecord).trim() === SAVED) return;
+    const reason = exit.reason === "vmm-error" ? exit.message : exit.reason;
+    throw new VmmError("VMM_ENDED_EARLY", `the machine was not saved: ${reason}`);
   }
 
   /**

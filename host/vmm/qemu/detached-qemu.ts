@@ -7,8 +7,9 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { peerCredentials } from "../../sys/peer-credentials.ts";
 import { VmmError } from "../errors.ts";
+import { type JailEntry, jailed } from "../jail/jail.ts";
 import { AGENT_SOCKET, CONSOLE_SOCKET, QMP_SOCKET } from "./qemu-arguments.ts";
-import { capabilityArguments, endOf, type QemuLink, spawned } from "./qemu-process.ts";
+import { endOf, type QemuLink, spawned } from "./qemu-process.ts";
 
 /** What a machine that is not detached has as the descriptors before a template's. */
 const UNUSED_CHANNELS = ["ignore", "ignore", "ignore"] as const;
@@ -17,7 +18,7 @@ const UNUSED_CHANNELS = ["ignore", "ignore", "ignore"] as const;
 const LOOK_AGAIN = 4;
 
 /**
- * Starts QEMU in a session of its own, without capabilities, and connects to it.
+ * Starts QEMU in a session of its own, in a jail with its own files, and connects to it.
  *
  * @throws {VmmError} VMM_SPAWN_FAILED
  */
@@ -25,12 +26,14 @@ export async function spawnDetachedQemu(options: {
   readonly binary: string;
   readonly args: readonly string[];
   readonly runDirectory: string;
+  /** the files that it finds */
+  readonly entries: readonly JailEntry[];
   /** descriptors that it inherits, from TEMPLATE_STATE_FD on; borrowed until it is spawned */
   readonly template?: readonly number[];
 }): Promise<QemuLink> {
-  const { template = [] } = options;
-  const launcher = ["--no-new-privs", ...capabilityArguments(), "--"];
-  const child = spawn("setpriv", [...launcher, options.binary, ...options.args], {
+  const { binary, args, entries, template = [] } = options;
+  const [program, ...rest] = jailed({ command: [binary, ...args], entries, outlivesUs: true });
+  const child = spawn(program, rest, {
     cwd: "/",
     detached: true,
     env: { PATH: process.env.PATH },

@@ -57,10 +57,10 @@ export class DiskFiles implements AsyncDisposable {
   }
 }
 
-function filesOf(disks: readonly DiskConfig[]): string[] {
+export function filesOf(disks: readonly DiskConfig[]): string[] {
   const paths = disks.flatMap(({ source }) =>
     source.kind === "file"
-      ? [source.path]
+      ? [source.path, ...(source.backing === undefined ? [] : [source.backing])]
       : source.extents.flatMap((extent) => (extent.kind === "file" ? [extent.path] : [])),
   );
   return [...new Set(paths)];

@@ -4,22 +4,24 @@ import type { DiskConfig, DiskLimits } from "../hypervisor.ts";
 
 /** A group for each kind of limits among the disks. */
 export function throttleArguments(disks: readonly DiskConfig[]): string[] {
+  return throttleGroups(disks).flatMap((group) => ["-object", JSON.stringify(group)]);
+}
+
+/** The same as QMP's `object-add` takes them. */
+export function throttleGroups(disks: readonly DiskConfig[]): Readonly<Record<string, unknown>>[] {
   const groups = new Map(
     disks.flatMap(({ limits }) => (limits ? [[groupId(limits), limits]] : [])),
   );
-  return [...groups].flatMap(([id, { read = {}, write = {} }]) => [
-    "-object",
-    JSON.stringify({
-      "qom-type": "throttle-group",
-      id,
-      limits: {
-        ...given("bps-read", read.bytesPerSecond),
-        ...given("iops-read", read.operationsPerSecond),
-        ...given("bps-write", write.bytesPerSecond),
-        ...given("iops-write", write.operationsPerSecond),
-      },
-    }),
-  ]);
+  return [...groups].map(([id, { read = {}, write = {} }]) => ({
+    "qom-type": "throttle-group",
+    id,
+    limits: {
+      ...given("bps-read", read.bytesPerSecond),
+      ...given("iops-read", read.operationsPerSecond),
+      ...given("bps-write", write.bytesPerSecond),
+      ...given("iops-write", write.operationsPerSecond),
+    },
+  }));
 }
 
 /** The block node of a disk, which passes through the group of its limits. */
@@ -28,14 +30,12 @@ export function throttledNode(
   node: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
   if (limits === undefined) return node;
-  const { "node-name": name, ...file } = node;
   return {
-    "node-name": name,
     driver: "throttle",
     "throttle-group": groupId(limits),
     "read-only": readOnly,
     discard: "unmap",
-    file,
+    file: node,
   };
 }
 

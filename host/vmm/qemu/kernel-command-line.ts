@@ -26,6 +26,7 @@ export function kernelCommandLine(options: KernelCommandLineOptions): string {
   const words = [
     ...config.commandLine,
     ...(accelerator === "tcg" ? tcgWords(options) : []),
+    ...plugWords,
     ...consoleWords,
     ...endWords,
   ];
@@ -46,6 +47,9 @@ export function kernelCommandLine(options: KernelCommandLineOptions): string {
  * lines there, two device accesses a byte.
  */
 const consoleWords = ["earlyprintk=serial,ttyS0,115200", "console=hvc0"];
+
+/** A disk that is plugged in announces itself: nobody is to ask all 256 places at the boot whether there is one. */
+const plugWords = ["scsi_mod.scan=manual"];
 
 /** A panic resets the machine at once, a reset is a triple fault, and QEMU ends by it. */
 const endWords = ["panic=-1", "reboot=t"];

@@ -7,10 +7,12 @@ import { throttleArguments, throttledNode } from "./disk-throttle.ts";
 import { kernelCommandLine } from "./kernel-command-line.ts";
 import { memoryArguments, shareArguments } from "./share-arguments.ts";
 import {
+  changeableNode,
+  emptyNode,
   incomingArguments,
+  type Node,
   type TemplateRole,
   templateCard,
-  templateDiskNode,
 } from "./template-arguments.ts";
 
 /** Descriptors that QEMU inherits; each is one end of a connected stream socket. */
@@ -64,6 +66,7 @@ export function qemuArguments(options: QemuArgumentsOptions): string[] {
     ...balloonArguments(template),
     ...throttleArguments(config.disks),
     ...config.disks.flatMap((disk, index) => diskArguments(disk, index, options)),
+    ...plugArguments(config),
     ...config.networks.flatMap((card, index) => networkArguments(card, index, template)),
     ...shareArguments(config),
   ];
@@ -74,14 +77,28 @@ const MAX_DEVICES = 8;
 /** Console, entropy, balloon. */
 const OWN_DEVICES = 3;
 
-function checkDevices({ disks, networks, shares }: MachineConfig): void {
-  const count = OWN_DEVICES + disks.length + networks.length + Math.min(shares.length, 1);
+function deviceCount({ disks, networks, shares }: MachineConfig): number {
+  return OWN_DEVICES + disks.length + networks.length + Math.min(shares.length, 1);
+}
+
+function checkDevices(config: MachineConfig): void {
+  const { disks, networks, shares } = config;
+  const count = deviceCount(config);
   if (count <= MAX_DEVICES) return;
   throw new VmmError(
     "VMM_UNSUPPORTED",
     `a machine with ${disks.length} disks, ${networks.length} networks${shares.length > 0 ? " and shared folders" : ""} needs ${count} devices, and QEMU's has ${MAX_DEVICES}`,
     { hint: "fewer networks, or fewer volumes that are disks; folders are one device together" },
   );
+}
+
+/** The controller of the disks that come later, and its bus, as QMP names them. */
+export const PLUG_CONTROLLER = "plugs";
+
+/** A microvm takes no further device while it runs; its SCSI controller takes disks. It is the first to make room. */
+function plugArguments(config: MachineConfig): string[] {
+  if (deviceCount(config) >= MAX_DEVICES) return [];
+  return ["-device", `virtio-scsi-device,id=${PLUG_CONTROLLER}`];
 }
 
 /** Where the VMDK descriptor of a joined disk stands. */
@@ -155,11 +172,28 @@ function channelArguments(socketFolder: string | undefined): string[] {
  * the template's.
  */
 function balloonArguments(template: TemplateRole | undefined): string[] {
-  if (template !== undefined) return [];
+  const hasBackend = template?.kind !== "restored" || template.memory === "backend";
+  if (template !== undefined && hasBackend) return [];
   return ["-device", "virtio-balloon-device,free-page-reporting=on,deflate-on-oom=on"];
 }
 
+/** Whether its disks and networks come later, or never. */
+function isMadeWithout(template: TemplateRole | undefined): boolean {
+  return template?.kind === "save" || template?.kind === "spare";
+}
+
 const ON_ERROR = "werror=report,rerror=report";
+
+/** The same for QMP, and what else a disk that comes later is told of itself. */
+export function pluggedDevice({ serial, disposable }: DiskConfig) {
+  return {
+    serial,
+    opt_io_size: READ_SIZE,
+    werror: "report",
+    rerror: "report",
+    ...(disposable && { "write-cache": "off" }),
+  };
+}
 
 /**
  * What the guest is told to be the best size of a transfer, of which it reads two ahead (disk_update_readahead of
@@ -170,8 +204,32 @@ const READ_SIZE = 256 * 1024;
 function diskArguments(
   disk: DiskConfig,
   index: number,
-  { config: { runDirectory }, template }: Pick<QemuArgumentsOptions, "config" | "template">,
+  { config: { runDirectory }, template }: QemuArgumentsOptions,
 ): string[] {
+  const behind = isMadeWithout(template) ? emptyNode(disk) : diskNode(disk, index, runDirectory);
+  // what is joined is put aside when the machine is saved
+  const node =
+    isMadeWithout(template) || disk.source.kind === "extents"
+      ? changeableNode(disk, index, behind)
+      : { "node-name": `disk${index}`, ...behind };
+  return [
+    ...["-blockdev", JSON.stringify(node)],
+    // A disk of the host that is full is the guest's to hear of; QEMU would stop the machine for good.
+    ...["-device", `virtio-blk-device,drive=disk${index},${deviceProperties(disk)},${ON_ERROR}`],
+  ];
+}
+
+/**
+ * What stands behind a disk, without a name of its own.
+ *
+ * @throws {VmmError} for one that this backend cannot have
+ */
+export function diskNode(disk: DiskConfig, index: number, runDirectory: string): Node {
+  return blockNode(disk, descriptorPath(runDirectory, index));
+}
+
+/** The same. @param descriptor of a disk that is joined of extents: path of its VMDK descriptor */
+export function blockNode(disk: DiskConfig, descriptor: string): Node {
   if (!/^[\x21-\x2b\x2d-\x7e]{1,20}$/.test(disk.serial)) {
     throw new VmmError(
       "VMM_CONFIG_INVALID",
@@ -185,32 +243,28 @@ function diskArguments(
     );
   }
   const [driver, filename] =
-    disk.source.kind === "extents"
-      ? ["vmdk", descriptorPath(runDirectory, index)]
-      : [disk.source.format, disk.source.path];
-  const node = {
-    "node-name": `disk${index}`,
+    disk.source.kind === "extents" ? ["vmdk", descriptor] : [disk.source.format, disk.source.path];
+  return throttledNode(disk, {
     driver,
     "read-only": disk.readOnly,
     discard: "unmap",
     ...(disk.disposable && { cache: { "no-flush": true } }),
+    ...backingNode(disk),
     file: {
-      driver: "file",
+      driver: disk.source.kind === "file" && disk.source.isDevice ? "host_device" : "file",
       filename,
       // Read-only disks are shared by many VMs; a writable one is locked against a second writer.
       locking: disk.readOnly ? "off" : "on",
     },
-  };
-  return [
-    ...[
-      "-blockdev",
-      JSON.stringify(
-        template?.kind === "save" ? templateDiskNode(disk, index) : throttledNode(disk, node),
-      ),
-    ],
-    // A disk of the host that is full is the guest's to hear of; QEMU would stop the machine for good.
-    ...["-device", `virtio-blk-device,drive=disk${index},${deviceProperties(disk)},${ON_ERROR}`],
-  ];
+  });
+}
+
+/** The disk below, which many VMs share. */
+function backingNode({ source }: DiskConfig): Node {
+  const filename = source.kind === "file" ? source.backing : undefined;
+  if (filename === undefined) return {};
+  const file = { driver: "file", filename, locking: "off" };
+  return { backing: { driver: "raw", "read-only": true, file } };
 }
 
 /** Without a write cache of the disk's own the guest sends no flushes, each of which it would wait for. */
@@ -230,7 +284,7 @@ function networkArguments(
   const id = `net${index}`;
   const netdev =
     template?.kind === "save" && backend.kind === "stream"
-      ? templateCard(id)
+      ? templateCard(index)
       : backend.kind === "tap"
         ? { type: "tap", id, ifname: backend.name, script: "no", downscript: "no" }
         : { type: "stream", id, server: false, addr: { type: "unix", path: backend.path } };

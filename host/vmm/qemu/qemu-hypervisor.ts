@@ -3,24 +3,37 @@
 import { VmmError } from "../errors.ts";
 import type {
   Accelerator,
+  AdoptedMachine,
   Hypervisor,
   Machine,
   MachineConfig,
   MachineStage,
+  PrepareOptions,
+  SavedMachine,
   SaveTemplateOptions,
+  SpareMachine,
   StartOptions,
 } from "../hypervisor.ts";
 import { StageClock, StageError } from "../stage-clock.ts";
 import { startFailure } from "../start-failure.ts";
+import { templateMac } from "../template/machine-shape.ts";
 import type { Template } from "../template/template-store.ts";
 import { adoptQemu, spawnDetachedQemu } from "./detached-qemu.ts";
 import { DiskFiles } from "./disk-files.ts";
 import { findQemu } from "./find-qemu.ts";
+import { jailEntries } from "./jail-entries.ts";
 import { qemuArguments } from "./qemu-arguments.ts";
 import { QemuMachine } from "./qemu-machine.ts";
 import { QemuProcess } from "./qemu-process.ts";
+import { QemuSpare, warmUpMachine } from "./qemu-spare.ts";
 import type { QemuTemplates } from "./qemu-templates.ts";
-import { TEMPLATE_STATE_FD, templateMac } from "./template-arguments.ts";
+import { checkVersion, readFormat } from "./saved-format.ts";
+import {
+  type MemoryKind,
+  TEMPLATE_MEMORY_FD,
+  TEMPLATE_STATE_FD,
+  type TemplateRole,
+} from "./template-arguments.ts";
 import type { Virtiofsd } from "./virtiofsd.ts";
 
 export interface QemuHypervisorOptions {
@@ -50,6 +63,13 @@ export class QemuHypervisor implements Hypervisor {
   }
 
   async start(config: MachineConfig, options: StartOptions = {}): Promise<Machine> {
+    const { detached, restoreFrom } = options;
+    if (restoreFrom !== undefined) {
+      const { memory } = readFormat(restoreFrom.format);
+      const spawn = () => this.#spawn(config, { detached, restored: memory });
+      const run = (machine: QemuMachine, clock: StageClock) => goOn(machine, clock, restoreFrom);
+      return this.#start(config, options, { spawn, run });
+    }
     const clone = await this.#tryClone(config, options);
     if (clone !== undefined) return clone;
     const spawn = () => this.#spawn(config, { detached: options.detached });
@@ -62,12 +82,49 @@ export class QemuHypervisor implements Hypervisor {
     const none = { [Symbol.asyncDispose]: async () => {} };
     return templates.save(
       config,
-      (spawnQemu) => {
+      async (spawnQemu) => {
         const spawn = async () => new QemuMachine(await spawnQemu(), none);
-        return this.#start(config, options, { spawn, run: boot });
+        const machine = await this.#start(config, options, { spawn, run: boot });
+        return this.#warmedUp(machine, options);
       },
       options,
     );
+  }
+
+  async prepare(
+    config: MachineConfig,
+    options: PrepareOptions = {},
+  ): Promise<SpareMachine | undefined> {
+    if (hasStream(config)) return undefined;
+    const templates = await this.#templates();
+    using template = await templates?.find(config, () => {});
+    if (template === undefined) return undefined;
+    // a spare knows no files but its own
+    const own = { ...config, disks: [] };
+    const spawn = async () => {
+      const machine = await this.#spawn(config, { detached: true, template, spare: own });
+      options.onProcess?.(machine.pid);
+      return machine;
+    };
+    const machine = await this.#start(config, options, { spawn, run: restore });
+    await this.#warmedUp(machine, options);
+    await machine.pause();
+    return new QemuSpare(machine, config.runDirectory);
+  }
+
+  async shapeKey(config: MachineConfig): Promise<string | undefined> {
+    return hasStream(config) ? undefined : (await this.#templates())?.keyOf(config);
+  }
+
+  /** The machine, after it has done what its clones are to find done. */
+  async #warmedUp(machine: QemuMachine, { warmUp }: PrepareOptions): Promise<QemuMachine> {
+    try {
+      if (warmUp !== undefined) await warmUpMachine(machine, warmUp);
+      return machine;
+    } catch (error) {
+      await machine[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /** Loaded for those who want any. */
@@ -122,33 +179,45 @@ export class QemuHypervisor implements Hypervisor {
     }
   }
 
-  async adopt(vm: Pick<MachineConfig, "id" | "runDirectory">): Promise<Machine> {
+  async adopt(vm: AdoptedMachine): Promise<Machine> {
     const link = await adoptQemu(vm);
     // what it needs beside its disks lies in the run directory and goes with it
     const machine = new QemuMachine(link, { [Symbol.asyncDispose]: async () => {} });
     await machine.negotiate();
+    await machine.recover(vm.disks ?? []);
     return machine;
   }
 
   async #spawn(
     config: MachineConfig,
-    { detached = false, template }: SpawnOptions,
+    { detached = false, template, spare, restored }: SpawnOptions,
   ): Promise<QemuMachine> {
-    const role = template === undefined ? {} : { template: { kind: "clone" } as const };
-    const args = qemuArguments({ config, detached, ...this.#options, ...role });
+    const role = roleOf({ template, spare, restored });
+    const args = qemuArguments({
+      config,
+      detached,
+      ...this.#options,
+      ...(role && { template: role }),
+    });
     const inherited = template === undefined ? [] : [template.state, template.memory];
     const binary = this.#options.binary ?? (await findQemu());
     await using parts = new AsyncDisposableStack();
-    parts.use(await DiskFiles.prepare(config));
+    if (spare === undefined) parts.use(await DiskFiles.prepare(config));
     const server = parts.use(await serveShares(config, detached));
+    const entries = jailEntries({
+      config: spare ?? config,
+      accelerator: this.accelerator,
+      inherited: template === undefined ? [] : [TEMPLATE_MEMORY_FD],
+    });
     const spawning = detached
       ? spawnDetachedQemu({
           binary,
           args,
           runDirectory: config.runDirectory,
+          entries,
           template: inherited,
         })
-      : QemuProcess.spawn(binary, args, { inherited });
+      : QemuProcess.spawn(binary, args, { entries, inherited });
     const link = await spawning.catch(async (error) => {
       throw (await server?.failure()) ?? error;
     });
@@ -162,7 +231,26 @@ export class QemuHypervisor implements Hypervisor {
 interface SpawnOptions {
   readonly detached: boolean | undefined;
   /** of which it is a clone */
-  readonly template?: Template;
+  readonly template?: Template | undefined;
+  /** of a machine whose disks and networks come later: the configuration without them */
+  readonly spare?: MachineConfig | undefined;
+  /** of a machine that was saved: its memory */
+  readonly restored?: MemoryKind | undefined;
+}
+
+/** What a stream is connected to is there with its container alone: no machine waits for that. */
+function hasStream({ networks }: MachineConfig): boolean {
+  return networks.some(({ backend }) => backend.kind === "stream");
+}
+
+function roleOf({
+  template,
+  spare,
+  restored,
+}: Omit<SpawnOptions, "detached">): TemplateRole | undefined {
+  if (restored !== undefined) return { kind: "restored", memory: restored };
+  if (template === undefined) return undefined;
+  return { kind: spare === undefined ? "clone" : "spare" };
 }
 
 /** What is different between the starts of a machine that boots and of one that is a clone. */
@@ -196,6 +284,14 @@ async function restore(machine: QemuMachine, clock: StageClock): Promise<void> {
   clock.watch(machine.exit);
   await clock.run("configure", () => machine.negotiate());
   await clock.run("boot", () => machine.restore(TEMPLATE_STATE_FD));
+}
+
+/** The same for a machine that was saved. */
+async function goOn(machine: QemuMachine, clock: StageClock, saved: SavedMachine): Promise<void> {
+  clock.watch(machine.exit);
+  await clock.run("configure", () => machine.negotiate());
+  checkVersion(saved.format, machine.version);
+  await clock.run("boot", () => machine.restoreSaved(saved.path));
 }
 
 /**

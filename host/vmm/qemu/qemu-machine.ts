@@ -1,21 +1,32 @@
 /** A running QEMU as the contract's `Machine`. */
 
+import { open } from "node:fs/promises";
 import type { Duplex } from "node:stream";
 import { setTimeout } from "node:timers/promises";
 import { ConsoleLog } from "../console-log.ts";
 import { VmmError } from "../errors.ts";
-import type { Machine, MachineExit } from "../hypervisor.ts";
+import type { DiskConfig, DiskLimits, Machine, MachineExit } from "../hypervisor.ts";
+import type { Qmp } from "./handed-disks.ts";
+import { setDiskLimits } from "./live-limits.ts";
 import { machineExit } from "./machine-exit.ts";
+import { plugDisks, unplugDisks } from "./plugged-disks.ts";
 import { AGENT_ID } from "./qemu-arguments.ts";
 import type { QemuLink } from "./qemu-process.ts";
 import { QmpClient } from "./qmp-client.ts";
 import { isObject, type QmpEvent } from "./qmp-message.ts";
+import { emptyDisks, fillDisks, putDisksBack, withoutJoinedDisks } from "./replace-disks.ts";
+import { savedFormat } from "./saved-format.ts";
 
 /** From the end of QEMU's socket to that of its process at most, in `milliseconds`. */
 const DYING = 2000;
 
 /** Between two questions how a migration goes, in `milliseconds`. */
 const MOMENT = 1;
+
+/** Name of the file of a saved machine, as QMP has it. */
+const SAVED = "saved";
+/** As fast as it goes, in `bytes per second`; else it is 128 MiB. */
+const NO_LIMIT = 2 ** 40;
 
 /** A process that a machine cannot do without, besides QEMU. */
 export interface MachineServer {
@@ -44,6 +55,7 @@ export class QemuMachine implements Machine {
   readonly #portOpened = Promise.withResolvers<void>();
   readonly #portClosed = Promise.withResolvers<void>();
   #shutdownReason: string | undefined;
+  #version = "";
   #killed = false;
 
   /** Takes over the process and the files. */
@@ -68,7 +80,7 @@ export class QemuMachine implements Machine {
   /** Stage `configure`: QEMU has made the machine, and the guest runs. */
   async negotiate(): Promise<void> {
     try {
-      await this.#qmp.negotiate();
+      this.#version = await this.#qmp.negotiate();
       // A port that was opened before QMP sent events.
       if (isAgentOpen(await this.#qmp.execute("query-chardev"))) this.#portOpened.resolve();
     } catch (error) {
@@ -109,24 +121,91 @@ export class QemuMachine implements Machine {
   }
 
   /** Stops the guest and writes its machine's state, without its memory, to whoever listens on the socket. */
-  async save(socket: string): Promise<void> {
+  async saveState(socket: string): Promise<void> {
     await this.#qmp.execute("stop");
-    await this.#leaveMemoryAside();
+    await this.#leaveMemoryAside(true);
     await this.#qmp.execute("migrate", { uri: `unix:${socket}` });
     await this.#until("query-migrate", ["completed"], ["failed", "cancelled"]);
   }
 
   /** Stage `boot` of a clone: takes the state from an inherited descriptor, and runs the guest. */
   async restore(descriptor: number): Promise<void> {
-    await this.#leaveMemoryAside();
+    await this.#leaveMemoryAside(true);
     await this.#qmp.execute("migrate-incoming", { uri: `fd:${descriptor}` });
     await this.#until("query-status", ["paused"], ["internal-error", "io-error"]);
     await this.#qmp.execute("cont");
   }
 
+  async saveTo(path: string, disks: readonly DiskConfig[]): Promise<string> {
+    await using file = await open(path, "wx", 0o600);
+    const memory = hasBackend(await this.#qmp.execute("query-memdev")) ? "backend" : "machine";
+    await this.#leaveMemoryAside(false);
+    await this.#qmp.execute("migrate-set-parameters", { "max-bandwidth": NO_LIMIT });
+    await this.#qmp.executeWith(file.fd, "getfd", { fdname: SAVED });
+    await withoutJoinedDisks(this.#commands, disks, async () => {
+      await this.#qmp.execute("migrate", { uri: `fd:${SAVED}` });
+      await this.#until("query-migrate", ["completed"], ["failed", "cancelled"]);
+    });
+    await file.sync();
+    return savedFormat({ version: this.#version, memory });
+  }
+
+  /** Has it run on as it was, if the process that saved it was killed meanwhile. @param disks the machine's */
+  async recover(disks: readonly DiskConfig[]): Promise<void> {
+    const answer = await this.#qmp.execute("query-status");
+    if (isObject(answer) && answer.running === true) return;
+    await this.#qmp.execute("migrate_cancel");
+    await putDisksBack(this.#commands, disks);
+    await this.#qmp.execute("cont");
+  }
+
+  /** Stage `boot` of a machine that was saved. The guest runs. */
+  async restoreSaved(path: string): Promise<void> {
+    await using file = await open(path, "r");
+    await this.#qmp.executeWith(file.fd, "getfd", { fdname: SAVED });
+    await this.#qmp.execute("migrate-incoming", { uri: `fd:${SAVED}` });
+    await this.#until("query-status", ["paused"], ["internal-error", "io-error"]);
+    await this.#qmp.execute("cont");
+  }
+
+  /** Of QEMU. */
+  get version(): string {
+    return this.#version;
+  }
+
+  /** Puts disks behind the devices of a machine that was made without. Nothing in the guest uses them meanwhile. */
+  async fillDisks(disks: readonly DiskConfig[]): Promise<void> {
+    await fillDisks(this.#commands, disks);
+  }
+
+  async emptyDisks(disks: readonly DiskConfig[]): Promise<void> {
+    await emptyDisks(this.#execute, disks);
+  }
+
+  async plugDisks(disks: readonly DiskConfig[]): Promise<void> {
+    await plugDisks(this.#commands, disks);
+  }
+
+  async setDiskLimits(limits: DiskLimits | undefined): Promise<void> {
+    await setDiskLimits(this.#execute, limits);
+  }
+
+  async unplugDisks(serials: readonly string[]): Promise<void> {
+    await unplugDisks(this.#execute, serials);
+  }
+
+  get #commands(): Qmp {
+    const executeWith = (descriptor: number, command: string) =>
+      this.#qmp.executeWith(descriptor, command);
+    return { execute: this.#execute, executeWith };
+  }
+
+  readonly #execute = (command: string, parameters: Readonly<Record<string, unknown>>) =>
+    this.#qmp.execute(command, parameters);
+
   /** QEMU 7.2 has the capability under this name alone, and only over QMP. */
-  async #leaveMemoryAside(): Promise<void> {
-    const capabilities = [{ capability: "x-ignore-shared", state: true }];
+  async #leaveMemoryAside(state: boolean): Promise<void> {
+    const capabilities = [{ capability: "x-ignore-shared", state }];
     await this.#qmp.execute("migrate-set-capabilities", { capabilities });
   }
 
@@ -194,6 +273,11 @@ export class QemuMachine implements Machine {
       if (!(error instanceof VmmError)) throw error;
     });
   }
+}
+
+/** Reads the answer to `query-memdev` (qapi/machine.json, Memdev): whether the memory is a backend of our naming. */
+function hasBackend(answer: unknown): boolean {
+  return Array.isArray(answer) && answer.some((each) => isObject(each) && each.id === "memory");
 }
 
 /** Reads the answer to `query-chardev` (qapi/char.json, ChardevInfo). */

@@ -1,9 +1,9 @@
 /** QEMU as a child process that cannot outlive us, with its three channels. */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { Socket } from "node:net";
 import { VmmError } from "../errors.ts";
+import { type JailEntry, jailed } from "../jail/jail.ts";
 import { AGENT_FD, CONSOLE_FD, QMP_FD } from "./qemu-arguments.ts";
 
 /** How the process ended. */
@@ -30,16 +30,9 @@ export interface QemuLink {
 /** Kept of QEMU's standard error, in `characters`. */
 const MAX_STDERR = 4096;
 
-/** `CAP_SETPCAP`, linux/capability.h. */
-const CAP_SETPCAP = 8n;
-
-/**
- * Run by sh between setpriv and QEMU. setpriv has by then asked for SIGKILL at the death of its parent; a parent
- * that died before that is found out by its number. `$0` is the number that the parent has, `$@` is QEMU.
- */
-const EXEC_IF_PARENT_LIVES = '[ "$PPID" = "$0" ] && exec "$@"';
-
 export interface SpawnOptions {
+  /** the files that it finds */
+  readonly entries: readonly JailEntry[];
   /** descriptors that it has after its channels; borrowed until it is spawned */
   readonly inherited?: readonly number[];
   /** names of tap devices that it finds, in a network namespace that is its own; asks for privileges */
@@ -66,19 +59,17 @@ export class QemuProcess implements QemuLink {
 
   /**
    * Starts QEMU. It has a session of its own, so that Ctrl-C in our terminal is for us alone; it is killed when the
-   * thread that called this is no more, whatever the reason; it holds no capability and gains none.
-   *
+   * thread that called this is no more, whatever the reason; it is in a jail with its own files.
    *
    * @throws {VmmError} VMM_SPAWN_FAILED
    */
   static async spawn(
     binary: string,
     args: readonly string[],
-    { inherited = [], taps = [] }: SpawnOptions = {},
+    { entries, inherited = [], taps = [] }: SpawnOptions,
   ): Promise<QemuProcess> {
-    const launcher = ["--pdeathsig", "KILL", "--no-new-privs", ...capabilityArguments()];
-    const command = ["/bin/sh", "-c", EXEC_IF_PARENT_LIVES, `${process.pid}`, binary, ...args];
-    const [program, ...rest] = amongTaps(taps, ["setpriv", ...launcher, "--", ...command]);
+    const command = jailed({ command: [binary, ...args], entries, outlivesUs: false });
+    const [program, ...rest] = amongTaps(taps, command);
     const child = spawn(program, rest, {
       cwd: "/",
       detached: true,
@@ -115,7 +106,6 @@ export function spawned(child: ChildProcess): Promise<number> {
       reject(
         new VmmError("VMM_SPAWN_FAILED", `cannot start QEMU: ${cause.message}`, {
           cause,
-          hint: "setpriv (of the package util-linux) has to be on the PATH",
         }),
       ),
     );
@@ -123,14 +113,6 @@ export function spawned(child: ChildProcess): Promise<number> {
       if (child.pid !== undefined) resolve(child.pid);
     });
   });
-}
-
-/** Empties the bounding set, from which exec gives root its capabilities; only who may do so can ask for it. */
-export function capabilityArguments(): string[] {
-  const status = readFileSync("/proc/self/status", "utf8");
-  const effective = BigInt(`0x${/^CapEff:\t([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
-  if ((effective & (1n << CAP_SETPCAP)) === 0n) return [];
-  return ["--bounding-set=-all", "--inh-caps=-all"];
 }
 
 function channel(child: ChildProcess, fd: number): Socket {

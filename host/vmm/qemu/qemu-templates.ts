@@ -13,6 +13,7 @@ import type {
   SaveTemplateOptions,
   TemplateUse,
 } from "../hypervisor.ts";
+import { shapeOf } from "../template/machine-shape.ts";
 import { type TemplateKey, templateKey } from "../template/template-key.ts";
 import {
   type Template,
@@ -20,10 +21,11 @@ import {
   TemplateStore,
   type UnfinishedTemplate,
 } from "../template/template-store.ts";
+import { jailEntries } from "./jail-entries.ts";
 import { qemuArguments } from "./qemu-arguments.ts";
 import type { QemuMachine } from "./qemu-machine.ts";
 import { QemuProcess } from "./qemu-process.ts";
-import { shapeOf, templateTaps } from "./template-arguments.ts";
+import { templateTaps } from "./template-arguments.ts";
 
 export interface QemuTemplatesOptions {
   /** where they are kept */
@@ -66,6 +68,12 @@ export class QemuTemplates {
     }
   }
 
+  /** Names the template that the machine would be a clone of. @returns nothing for a shape that can have none */
+  async keyOf(config: MachineConfig): Promise<string | undefined> {
+    const shape = shapeOf(config);
+    return shape && (await this.#key(shape)).key;
+  }
+
   /** One that proved to be of no use goes. */
   async reject(config: MachineConfig): Promise<void> {
     const shape = shapeOf(config);
@@ -85,16 +93,22 @@ export class QemuTemplates {
     if (background && (await this.#isThere(key))) return true;
     await this.#store.save(key, { about }, async (unfinished) => {
       await writeFile(unfinished.memory, "", { mode: 0o600 });
+      // the path of a socket has at most 107 bytes (unix(7)), and a store may be anywhere
+      await using sockets = await temporaryFolder();
+      const further = [unfinished.folder, sockets.path].map(
+        (path) => ({ path, access: "write" }) as const,
+      );
       await using machine = await boot(async () => {
         const args = this.#arguments(shape, unfinished.memory);
         const process = await QemuProcess.spawn(await this.#options.binary(), args, {
+          entries: jailEntries({ config: shape, accelerator: this.#options.accelerator, further }),
           taps: templateTaps(shape),
         });
         if (background) setPriority(process.pid, 19);
         return process;
       });
       await setTimeout(SETTLE);
-      await saveState(machine, unfinished);
+      await saveState(machine, unfinished, join(sockets.path, "state"));
     });
     return true;
   }
@@ -132,11 +146,17 @@ export class QemuTemplates {
   }
 }
 
+async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), "dvm-"));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
+}
+
 /** A sandboxed QEMU starts no program that would take the state, but may connect to a socket. */
-async function saveState(machine: QemuMachine, { state }: UnfinishedTemplate): Promise<void> {
-  // the path of a socket has at most 107 bytes (unix(7)), and a store may be anywhere
-  const folder = await mkdtemp(join(tmpdir(), "dvm-"));
-  const socket = join(folder, "state");
+async function saveState(
+  machine: QemuMachine,
+  { state }: UnfinishedTemplate,
+  socket: string,
+): Promise<void> {
   const written = Promise.withResolvers<void>();
   const server = createServer((connection) => {
     pipeline(connection, createWriteStream(state, { mode: 0o600 })).then(
@@ -149,10 +169,9 @@ async function saveState(machine: QemuMachine, { state }: UnfinishedTemplate): P
     server.once("error", listening.reject);
     server.listen(socket, listening.resolve);
     await listening.promise;
-    await machine.save(socket);
+    await machine.saveState(socket);
     await written.promise;
   } finally {
     server.close();
-    await rm(folder, { recursive: true });
   }
 }

@@ -1,5 +1,6 @@
 /** Client of QMP, QEMU's control protocol, over any byte stream. */
 
+import { once } from "node:events";
 import type { Duplex } from "node:stream";
 import { VmmError } from "../errors.ts";
 import { parseQmpMessage, type QmpEvent, type QmpMessage } from "./qmp-message.ts";
@@ -54,11 +55,39 @@ export class QmpClient {
    * @throws {VmmError} VMM_QMP_FAILED with QEMU's own words
    */
   execute(command: string, parameters: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+    return this.#send(command, parameters, (line) => void this.#stream.write(line));
+  }
+
+  /**
+   * Sends a command with a descriptor, which stays the caller's: `getfd` and `add-fd` take one.
+   *
+   * @throws {VmmError} VMM_QMP_FAILED with QEMU's own words
+   */
+  async executeWith(
+    descriptor: number,
+    command: string,
+    parameters: Readonly<Record<string, unknown>> = {},
+  ): Promise<unknown> {
+    const { sendDescriptor } = await import("../../sys/send-descriptor.ts");
+    // what was written before goes before
+    while (this.#stream.writableLength > 0 && !this.#stream.destroyed) {
+      await Promise.race([once(this.#stream, "drain"), once(this.#stream, "close")]);
+    }
+    return this.#send(command, parameters, (line) =>
+      sendDescriptor(socketOf(this.#stream), Buffer.from(line), descriptor),
+    );
+  }
+
+  #send(
+    command: string,
+    parameters: Readonly<Record<string, unknown>>,
+    write: (line: string) => void,
+  ): Promise<unknown> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     this.#pending.set(id, { command, resolve, reject });
-    this.#stream.write(`${JSON.stringify({ execute: command, arguments: parameters, id })}\n`);
+    write(`${JSON.stringify({ execute: command, arguments: parameters, id })}\n`);
     return promise;
   }
 
@@ -118,4 +147,12 @@ export class QmpClient {
     this.#pending.clear();
     this.#stream.destroy();
   }
+}
+
+/** Node has the descriptor of a socket on its handle only. */
+function socketOf(stream: Duplex): number {
+  const { _handle } = stream as { readonly _handle?: { readonly fd?: unknown } };
+  const fd = _handle?.fd;
+  if (typeof fd !== "number" || fd < 0) throw new TypeError("a connection without a descriptor");
+  return fd;
 }

@@ -12,43 +12,20 @@ export type TemplateRole =
       /** file of the guest's memory */
       readonly memory: string;
     }
-  | { readonly kind: "clone" };
+  | { readonly kind: "clone" }
+  /** a clone whose disks and networks come later */
+  | { readonly kind: "spare" }
+  /** goes on where another was saved, whose memory was a block of its own or the machine's */
+  | { readonly kind: "restored"; readonly memory: MemoryKind };
+
+/** What QEMU calls the memory in a saved state depends on it: clones have a backend. */
+export type MemoryKind = "backend" | "machine";
+
+/** A block node as QEMU's `BlockdevOptions` has it. */
+export type Node = Readonly<Record<string, unknown>>;
 
 /** Size of a disk that stands for any, in `bytes`: the guest takes it for its disks' in the clones too. */
 const ANY_SIZE = 2 ** 40;
-
-/**
- * A machine's shape as a configuration: what every machine has of its own is replaced by the same for all. A machine
- * with shares has none: its memory belongs to the server of its folders too.
- */
-export function shapeOf(config: MachineConfig): MachineConfig | undefined {
-  const { disks, networks, shares } = config;
-  if (shares.length > 0) return undefined;
-  return {
-    ...config,
-    id: "template",
-    runDirectory: "/",
-    disks: disks.map(({ serial, readOnly, disposable = false }) => ({
-      serial,
-      readOnly,
-      disposable,
-      source: { kind: "file", path: "/dev/null", format: "raw" },
-    })),
-    // A tap carries checksums and long packets for the guest, which learns at its boot whether that is so.
-    networks: networks.map(({ backend }, index) => ({
-      mac: templateMac(index),
-      backend:
-        backend.kind === "tap"
-          ? { kind: "tap", name: `template${index}` }
-          : { kind: "stream", path: "/" },
-    })),
-  };
-}
-
-/** Locally administered, by the card's place; no network sees it. */
-export function templateMac(index: number): string {
-  return `02:00:00:00:00:${(index + 1).toString(16).padStart(2, "0")}`;
-}
 
 /**
  * The memory of a template is a file that QEMU writes; that of a clone is the same file, mapped privately. It is
@@ -59,27 +36,42 @@ export function incomingArguments(
   role: TemplateRole | undefined,
 ): string[] {
   if (role === undefined) return [];
+  if (role.kind === "restored") return restoredArguments(memoryMiB, role.memory);
   const path = role.kind === "save" ? role.memory : `/proc/self/fd/${TEMPLATE_MEMORY_FD}`;
   const share = role.kind === "save" ? "on" : "off";
   const file = `size=${memoryMiB}M,mem-path=${path.replaceAll(",", ",,")},share=${share}`;
   return [
     ...["-object", `memory-backend-file,id=memory,${file}`],
     ...["-machine", "memory-backend=memory"],
-    ...(role.kind === "clone" ? ["-incoming", "defer"] : []),
+    ...(role.kind === "save" ? [] : ["-incoming", "defer"]),
   ];
 }
 
-/** The disk of a template: zeros, for what the kernel looks at when it finds a disk. */
-export function templateDiskNode(
-  { readOnly }: DiskConfig,
+function restoredArguments(memoryMiB: number, kind: MemoryKind): string[] {
+  const incoming = ["-incoming", "defer"];
+  if (kind === "machine") return incoming;
+  const memory = `memory-backend-ram,id=memory,size=${memoryMiB}M`;
+  return ["-object", memory, "-machine", "memory-backend=memory", ...incoming];
+}
+
+/** The disk of a template, or of a spare clone: zeros, for what the kernel looks at when it finds a disk. */
+export function emptyNode({ readOnly }: Pick<DiskConfig, "readOnly">): Node {
+  return { driver: "null-co", size: ANY_SIZE, "read-zeroes": true, "read-only": readOnly };
+}
+
+/** What a device holds for good while what stands behind it changes (`blockdev-reopen`). */
+export function changeableNode(
+  { readOnly, disposable }: Pick<DiskConfig, "readOnly" | "disposable">,
   index: number,
-): Readonly<Record<string, unknown>> {
+  file: string | Node,
+): Node {
   return {
     "node-name": `disk${index}`,
-    driver: "null-co",
-    size: ANY_SIZE,
-    "read-zeroes": true,
+    driver: "raw",
     "read-only": readOnly,
+    discard: "unmap",
+    ...(disposable && { cache: { "no-flush": true } }),
+    file,
   };
 }
 
@@ -88,7 +80,7 @@ export function templateTaps({ networks }: MachineConfig): string[] {
   return networks.flatMap(({ backend }) => (backend.kind === "tap" ? [backend.name] : []));
 }
 
-/** The other end of a card that is to have a stream: a hub where nobody else is. */
-export function templateCard(id: string): Readonly<Record<string, unknown>> {
-  return { type: "hubport", id, hubid: 0 };
+/** The other end of a card that is to have a stream: a hub where nobody else is, yet. */
+export function templateCard(index: number): Node {
+  return { type: "hubport", id: `net${index}`, hubid: index };
 }

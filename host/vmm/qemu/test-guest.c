@@ -1,7 +1,8 @@
 /*
  * PID 1 of the guests in *.vm.test.ts: does what the word `t=` on the kernel command line names.
  * `echo` sends "hello" to the agent's port and then back what it gets, until that begins with "quit"; `disks` sends
- * what it finds on the disks; the others are ways to fail.
+ * what it finds on the disks; `plug` says "ready", sends the same of two disks that come later, gives them up, and
+ * does so once more, and stays; the others are ways to fail.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -92,6 +93,53 @@ static void disks(int port)
 	write(port, "end\n", 4);
 }
 
+/* For a disk that came later: serial, size in sectors, read-only or not, the first bytes, and what a write does. */
+static void plugged_disk(int port, char letter)
+{
+	char path[128], page[260], size[32], ro[8], line[512], bytes[8] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/sd%c", letter);
+	while ((fd = open(path, O_RDONLY)) < 0)
+		usleep(1000);
+	pread(fd, bytes, 4, 4096);
+	close(fd);
+	fd = open(path, O_WRONLY);
+	ssize_t written = fd < 0 ? -1 : pwrite(fd, "WRITTEN", 7, 4096);
+	if (fd >= 0 && fsync(fd) != 0)
+		written = -1;
+	close(fd);
+	snprintf(path, sizeof(path), "/sys/block/sd%c/device/vpd_pg80", letter);
+	memset(page, 0, sizeof(page));
+	fd = open(path, O_RDONLY);
+	read(fd, page, sizeof(page) - 1);
+	close(fd);
+	snprintf(path, sizeof(path), "/sys/block/sd%c/size", letter);
+	read_file(path, size, sizeof(size));
+	snprintf(path, sizeof(path), "/sys/block/sd%c/ro", letter);
+	read_file(path, ro, sizeof(ro));
+	size[strcspn(size, "\n")] = 0;
+	int length = snprintf(line, sizeof(line), "%s %s %c %s %s\n", page + 4, size, ro[0], bytes,
+			      written == 7 ? "written" : "refused");
+	write(port, line, length);
+	snprintf(path, sizeof(path), "/sys/block/sd%c/device/delete", letter);
+	fd = open(path, O_WRONLY);
+	write(fd, "1", 1);
+	close(fd);
+}
+
+static void plug(int port)
+{
+	write(port, "ready\n", 6);
+	for (int round = 0; round < 2; round++) {
+		plugged_disk(port, 'a');
+		plugged_disk(port, 'b');
+		write(port, "end\n", 4);
+	}
+	for (;;)
+		pause();
+}
+
 int main(void)
 {
 	char line[2048], *word;
@@ -134,6 +182,8 @@ int main(void)
 	}
 	if (strcmp(mode, "disks") == 0)
 		disks(port);
+	if (strcmp(mode, "plug") == 0)
+		plug(port);
 	if (strcmp(mode, "echo") == 0)
 		echo(port);
 	reboot(RB_AUTOBOOT);

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MachineConfig } from "../hypervisor.ts";
 
-const kernel = join(import.meta.dirname, "../../../build/kernel/vmlinux");
+const kernel = process.env.DVM_KERNEL || join(import.meta.dirname, "../../../build/kernel/vmlinux");
 
 /** A folder of one test file: the initramfs, and a run folder for each machine. */
 export class TestGuests implements Disposable {

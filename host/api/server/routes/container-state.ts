@@ -1,15 +1,16 @@
 /** What makes a container run, pause and end, and waiting for that. */
 
+import type { ContainerExit } from "../../../engine/container-exit.ts";
+import type { ContainerView, StopOptions } from "../../../engine/daemon/model.ts";
 import { engineError } from "../../../engine/errors.ts";
 import { resourceFields, restartPolicyBody } from "../../docker/create-body.ts";
+import { discardedLimits } from "../../docker/discarded-limits.ts";
 import { apiError } from "../../docker/errors.ts";
 import { readResources, readRestartPolicy } from "../../docker/read-create.ts";
 import { object, optional, readBySchema } from "../../docker/schema.ts";
 import { signalNumber } from "../../docker/signal-number.ts";
 import { refuseUnsupportedResources } from "../../docker/unsupported.ts";
 import type { ApiCall } from "../api-call.ts";
-import type { StopOptions } from "../daemon-engine.ts";
-import type { ContainerEnd, ContainerView } from "../daemon-model.ts";
 import type { Route } from "../router.ts";
 import { errorBody } from "../status.ts";
 import { answerTold } from "../told-work.ts";
@@ -43,9 +44,26 @@ async function start(call: ApiCall): Promise<void> {
   if (view.state.status === "paused") {
     throw conflict("cannot start a paused container, try unpause instead");
   }
+  const checkpoint = call.query.given("checkpoint");
+  if (checkpoint !== undefined) return startFrom(call, view.id, checkpoint);
   await answerTold(call, async () => ({
     status: (await engine.start(view.id, caller)) ? 204 : 304,
   }));
+}
+
+/** In dockerd's words (moby daemon/start.go). */
+async function startFrom(call: ApiCall, container: string, checkpoint: string): Promise<void> {
+  const snapshots = call.engine.snapshots();
+  if (!snapshots.hasCheckpoints) {
+    throw apiError("BAD_REQUEST", "checkpoint is only supported in experimental mode");
+  }
+  if (call.query.given("checkpoint-dir") !== undefined) {
+    throw apiError("UNSUPPORTED", "custom checkpointdir is not supported: dvmd keeps checkpoints");
+  }
+  await answerTold(call, async () => {
+    await snapshots.startFrom(container, checkpoint);
+    return { status: 204 };
+  });
 }
 
 async function stop(call: ApiCall): Promise<void> {
@@ -123,7 +141,7 @@ async function wait(call: ApiCall): Promise<void> {
 }
 
 /** What Docker's clients do not know they leave out. */
-function endLine({ exitCode, oomKilled, error }: ContainerEnd): string {
+function endLine({ exitCode, oomKilled, error }: ContainerExit): string {
   const failure = error === undefined ? {} : { Error: { Message: error } };
   const memory = oomKilled ? { OOMKilled: true } : {};
   return `${JSON.stringify({ StatusCode: exitCode, ...memory, ...failure })}\n`;
@@ -163,7 +181,7 @@ async function update(call: ApiCall): Promise<void> {
       ? {}
       : { restartPolicy: readRestartPolicy(policy, view.config.autoRemove) }),
   });
-  reply.json(200, { Warnings: warnings });
+  reply.json(200, { Warnings: [...warnings, ...discardedLimits(body)] });
 }
 
 async function top(call: ApiCall): Promise<void> {

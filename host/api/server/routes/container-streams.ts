@@ -1,14 +1,19 @@
 /** A container's streams: attach, logs, and its counters as a stream. */
 
 import { setTimeout as delay } from "node:timers/promises";
+import type {
+  ContainerView,
+  LogEntry,
+  LogRequest,
+  StatsSample,
+} from "../../../engine/daemon/model.ts";
 import { engineError } from "../../../engine/errors.ts";
 import { apiError } from "../../docker/errors.ts";
+import { logDetails } from "../../docker/log-details.ts";
 import { emptyStatsJson, statsJson } from "../../docker/stats-json.ts";
 import { piece, STDERR, STDOUT } from "../../docker/stdcopy.ts";
 import { nanosecondTime, parseTime } from "../../docker/time-text.ts";
 import type { ApiCall } from "../api-call.ts";
-import type { LogRequest } from "../daemon-engine.ts";
-import type { ContainerView, LogEntry, StatsSample } from "../daemon-model.ts";
 import type { Route } from "../router.ts";
 import { streamSession, streamType } from "../stream-session.ts";
 
@@ -55,9 +60,11 @@ async function logs(call: ApiCall): Promise<void> {
   }
   const { terminal } = view.config;
   const timestamps = query.flag("timestamps");
+  const details = query.flag("details") ? logDetails(view.config) : undefined;
   const source = engine.logs(view.id, caller, request);
   reply.begin(streamType(call, terminal));
-  for await (const entry of source) await reply.write(logPiece(entry, { terminal, timestamps }));
+  for await (const entry of source)
+    await reply.write(logPiece(entry, { terminal, timestamps, details }));
   reply.end();
 }
 
@@ -85,11 +92,15 @@ function logRequest({ query, signal }: ApiCall): LogRequest {
 
 function logPiece(
   { stream, time, bytes }: LogEntry,
-  how: { readonly terminal: boolean; readonly timestamps: boolean },
+  how: {
+    readonly terminal: boolean;
+    readonly timestamps: boolean;
+    /** absent: not asked for */
+    readonly details: string | undefined;
+  },
 ): Uint8Array {
-  const line = how.timestamps
-    ? Buffer.concat([Buffer.from(`${nanosecondTime(time)} `), bytes])
-    : bytes;
+  const before = `${how.timestamps ? `${nanosecondTime(time)} ` : ""}${how.details === undefined ? "" : `${how.details} `}`;
+  const line = before === "" ? bytes : Buffer.concat([Buffer.from(before), bytes]);
   return how.terminal ? line : piece(stream === "stderr" ? STDERR : STDOUT, line);
 }
 

@@ -1,17 +1,19 @@
 /** Containers from creation to removal. */
 
 import { isAbsolute } from "node:path";
+import type { ContainerView } from "../../../engine/daemon/model.ts";
 import { CONTAINER_FILTERS, filterContainers } from "../../docker/container-filter.ts";
 import { containerJson, containerSummaryJson } from "../../docker/container-json.ts";
 import { createBody } from "../../docker/create-body.ts";
+import { discardedLimits } from "../../docker/discarded-limits.ts";
 import { apiError } from "../../docker/errors.ts";
 import { Filters, hasLabel } from "../../docker/filters.ts";
 import { mergedConfig } from "../../docker/merged-config.ts";
 import { readCreate } from "../../docker/read-create.ts";
 import { readBySchema } from "../../docker/schema.ts";
 import { parseTime } from "../../docker/time-text.ts";
-import { type ApiCall, mayTouch } from "../api-call.ts";
-import type { ContainerView } from "../daemon-model.ts";
+import type { ApiCall } from "../api-call.ts";
+import { mayTouch } from "../may-touch.ts";
 import type { Route } from "../router.ts";
 import { answerTold } from "../told-work.ts";
 
@@ -56,22 +58,11 @@ async function create(call: ApiCall): Promise<void> {
   const platform = query.given("platform");
   const config = readCreate(body, { name: query.given("name"), platform });
   checkFileReference(call, config.image);
-  const pull = pullPolicy(query.given("pull"));
   await answerTold(call, async (signal) => {
-    const { id, warnings = [] } = await engine.create({ ...config, pull }, caller, { signal });
-    return { status: 201, body: { Id: id, Warnings: warnings } };
+    const { id, warnings = [] } = await engine.create(config, caller, { signal });
+    const told = [...warnings, ...discardedLimits(body.HostConfig)];
+    return { status: 201, body: { Id: id, Warnings: told } };
   });
-}
-
-const PULL_POLICIES = ["always", "missing", "never"] as const;
-
-/** Docker's clients bring what is missing themselves when they are told so; ours may leave it to the engine. */
-function pullPolicy(text = "never"): (typeof PULL_POLICIES)[number] {
-  const policy = PULL_POLICIES.find((known) => known === text);
-  if (policy === undefined) {
-    throw apiError("BAD_REQUEST", `invalid pull policy: ${JSON.stringify(text.slice(0, 100))}`);
-  }
-  return policy;
 }
 
 /** Files are read with the daemon's rights: nobody else may have it read some. */

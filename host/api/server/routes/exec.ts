@@ -1,5 +1,6 @@
 /** Further commands in a running container. */
 
+import type { ExecConfig, ExecView } from "../../../engine/daemon/model.ts";
 import { engineError } from "../../../engine/errors.ts";
 import { parseDetachKeys } from "../../docker/detach-keys.ts";
 import { apiError } from "../../docker/errors.ts";
@@ -13,7 +14,6 @@ import {
   string,
 } from "../../docker/schema.ts";
 import type { ApiCall } from "../api-call.ts";
-import type { ExecConfig, ExecView } from "../daemon-model.ts";
 import type { Route } from "../router.ts";
 import { streamSession } from "../stream-session.ts";
 import { terminalSize } from "./container-state.ts";

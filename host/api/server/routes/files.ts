@@ -1,10 +1,10 @@
 /** Files of a container: cp, diff, export. */
 
 import { Buffer } from "node:buffer";
+import type { PathChange } from "../../../engine/daemon/container-files.ts";
 import { apiError } from "../../docker/errors.ts";
 import { pathStatHeader } from "../../docker/path-stat.ts";
 import type { ApiCall } from "../api-call.ts";
-import type { PathChange } from "../daemon-model.ts";
 import type { Route } from "../router.ts";
 
 export const fileRoutes: readonly Route[] = [

@@ -1,16 +1,18 @@
 /** Images into the store and out of it: pull, push, load, save, import, commit. */
 
-import { Buffer } from "node:buffer";
+import type { ImageProgress } from "../../../engine/images/transfer-progress.ts";
 import { apiError } from "../../docker/errors.ts";
 import { familiarName } from "../../docker/image-json.ts";
 import { progressJson } from "../../docker/progress-json.ts";
 import { any, boolean, list, map, object, readBySchema, string } from "../../docker/schema.ts";
 import type { ApiCall } from "../api-call.ts";
-import type { ImageProgress, RegistryAuth } from "../daemon-model.ts";
 import type { Reply } from "../reply.ts";
 import type { Route } from "../router.ts";
+import type { TransferOptions } from "../served-images.ts";
 import { errorBody } from "../status.ts";
+import { callable } from "../told-work.ts";
 import { imageName } from "./images.ts";
+import { registryAuth } from "./login.ts";
 
 export const imageTransferRoutes: readonly Route[] = [
   { method: "POST", pattern: "/images/create", handle: create },
@@ -21,49 +23,91 @@ export const imageTransferRoutes: readonly Route[] = [
   { method: "POST", pattern: "/commit", handle: commit },
 ];
 
-/** Longest header with credentials, in characters. */
-const MAX_AUTH = 16_384;
-
 async function create(call: ApiCall): Promise<void> {
   const source = call.query.text("fromSrc");
   if (source !== "") return importImage(call, source);
   const repository = call.query.text("fromImage");
   if (repository === "") throw apiError("BAD_REQUEST", "neither fromImage nor fromSrc is given");
   const name = imageName(repository, call.query.text("tag"));
-  await transfer(call, (parts) => call.engine.pullImage(name, call.caller, parts));
+  const platform = call.query.given("platform");
+  await transfer(call, (parts, steps) =>
+    call.engine.images().pull(name, call.caller, {
+      ...parts,
+      ...(platform === undefined ? {} : { platform }),
+      all: isRepository(name),
+      onPulled: (image) => {
+        const { digest, isNew } = image;
+        parts.onProgress({ status: `Digest: ${digest}` });
+        const what = isNew ? "Downloaded newer image for" : "Image is up to date for";
+        parts.onProgress({ status: `Status: ${what} ${familiarName(image.name)}` });
+        const { name: Name, id: ID, digest: Digest, isNew: IsNew } = image;
+        steps.result({ Name, ID, Digest, IsNew });
+      },
+    }),
+  );
 }
 
 async function push(call: ApiCall): Promise<void> {
   const name = imageName(call.parameter("name"), call.query.text("tag"));
-  await transfer(call, (parts) => call.engine.pushImage(name, call.caller, parts));
+  await transfer(call, (parts, steps) =>
+    call.engine.images().push(name, call.caller, {
+      ...parts,
+      all: isRepository(name),
+      onPushed: ({ tag, digest, size }) => {
+        parts.onProgress({ status: `${tag}: digest: ${digest} size: ${size}` });
+        steps.result({ Tag: tag, Digest: digest, Size: size });
+      },
+    }),
+  );
 }
 
-type Transfer = Parameters<ApiCall["engine"]["pullImage"]>[2];
+/** A name with neither tag nor digest stands for all tags of its repository, as in Docker. */
+function isRepository(name: string): boolean {
+  return !name.includes("@") && !name.slice(name.lastIndexOf("/") + 1).includes(":");
+}
 
 /** Steps are told as they come; a failure before the first one is an answer of its own. */
-async function transfer(call: ApiCall, work: (parts: Transfer) => Promise<void>): Promise<void> {
-  const { query, reply, signal } = call;
-  const platform = query.given("platform");
+async function transfer(
+  call: ApiCall,
+  work: (parts: TransferOptions, steps: ProgressStream) => Promise<void>,
+): Promise<void> {
+  const { query, reply } = call;
   const auth = registryAuth(call.request.headers["x-registry-auth"]);
   const steps = progressStream(reply);
-  try {
-    await work({
-      ...(platform === undefined ? {} : { platform }),
-      ...(auth === undefined ? {} : { auth }),
-      onProgress: steps.tell,
-      signal,
-    });
-  } catch (error) {
-    if (!reply.begun || signal.aborted) throw error;
-    await steps.send(failureLine(error));
-  }
+  await untilFailure(call, steps, (signal) =>
+    work(
+      {
+        ...(auth === undefined ? {} : { auth }),
+        insecure: query.texts("insecure"),
+        onProgress: steps.tell,
+        signal,
+      },
+      steps,
+    ),
+  );
   await steps.flushed();
   reply.begin("application/json");
   reply.end();
 }
 
+/** After the first step a failure is a line. */
+async function untilFailure(
+  call: ApiCall,
+  steps: ProgressStream,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  try {
+    await callable(call, work);
+  } catch (error) {
+    if (!call.reply.begun || call.signal.aborted) throw error;
+    await steps.send(failureLine(error));
+  }
+}
+
 interface ProgressStream {
   readonly tell: (progress: ImageProgress) => void;
+  /** what came of it, for programs: `aux` of Docker's messages */
+  readonly result: (result: Readonly<Record<string, unknown>>) => void;
   readonly send: (line: string) => Promise<void>;
   readonly flushed: () => Promise<void>;
 }
@@ -100,6 +144,10 @@ function progressStream(reply: Reply): ProgressStream {
         `${progress.id ?? ""} ${progress.status}`,
         `${JSON.stringify(progressJson(progress))}\r\n`,
       ),
+    result: (aux) => {
+      const line = `${JSON.stringify({ aux })}\r\n`;
+      queue(line, line);
+    },
     send: async (line) => {
       queue("failure", line);
       await writing;
@@ -111,53 +159,28 @@ function progressStream(reply: Reply): ProgressStream {
 }
 
 function failureLine(error: unknown): string {
-  const { message } = errorBody(error);
-  return `${JSON.stringify({ errorDetail: { message }, error: message })}\r\n`;
-}
-
-/** X-Registry-Auth: base64url of JSON. A header that is none is no credentials, as in Docker. */
-function registryAuth(header: string | readonly string[] | undefined): RegistryAuth | undefined {
-  if (typeof header !== "string" || header === "" || header.length > MAX_AUTH) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(header, "base64url").toString("utf8"));
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== "object" || value === null) return undefined;
-  const field = (name: string) => {
-    const found: unknown = Reflect.get(value, name);
-    return typeof found === "string" && found !== "" ? found : undefined;
-  };
-  const [username, password] = [field("username"), field("password")];
-  const [identityToken, serverAddress] = [field("identitytoken"), field("serveraddress")];
-  return {
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    ...(identityToken === undefined ? {} : { identityToken }),
-    ...(serverAddress === undefined ? {} : { serverAddress }),
-  };
+  const { message, ...rest } = errorBody(error);
+  return `${JSON.stringify({ errorDetail: { message }, error: message, ...rest })}\r\n`;
 }
 
 async function load(call: ApiCall): Promise<void> {
-  const { engine, caller, query, reply, request, signal } = call;
+  const { engine, caller, query, reply, request } = call;
   const isQuiet = query.flagOr("quiet", true);
+  const platform = query.given("platform");
   const steps = progressStream(reply);
-  try {
-    const loaded = await engine.loadImages(request, caller, {
+  await untilFailure(call, steps, async (signal) => {
+    const loaded = await engine.images().load(request, caller, {
+      ...(platform === undefined ? {} : { platform }),
       onProgress: isQuiet ? () => {} : steps.tell,
       signal,
     });
     reply.begin("application/json");
-    await steps.flushed();
-    for (const name of loaded) {
-      const what = name.startsWith("sha256:") ? "Loaded image ID" : "Loaded image";
-      await reply.write(`${JSON.stringify({ stream: `${what}: ${familiarName(name)}\n` })}\r\n`);
+    for (const { id, name } of loaded) {
+      const text = name === undefined ? `image ID: ${id}` : `image: ${familiarName(name)}`;
+      await steps.send(`${JSON.stringify({ stream: `Loaded ${text}\n` })}\r\n`);
     }
-  } catch (error) {
-    if (!reply.begun || signal.aborted) throw error;
-    await steps.send(failureLine(error));
-  }
+  });
+  await steps.flushed();
   reply.end();
 }
 
@@ -166,24 +189,26 @@ async function save(call: ApiCall): Promise<void> {
   const name = call.parameter("name");
   const names = name === "" ? query.texts("names") : [name];
   if (names.length === 0) throw apiError("BAD_REQUEST", "no image is named");
-  const tar = await engine.saveImages(names, caller, signal);
+  const tar = await engine.images().save(names, caller, signal);
   await call.reply.stream("application/x-tar", tar);
 }
 
 async function importImage(call: ApiCall, source: string): Promise<void> {
-  const { engine, caller, query, reply, request, signal } = call;
+  const { engine, caller, query, reply, request } = call;
   if (source !== "-") {
     throw apiError("UNSUPPORTED", "importing from a URL is not supported: send the archive itself");
   }
   const repository = query.text("repo");
   const platform = query.given("platform");
-  const id = await engine.importImage(request, caller, {
-    ...(repository === "" ? {} : { name: imageName(repository, query.text("tag")) }),
-    ...(platform === undefined ? {} : { platform }),
-    changes: query.texts("changes"),
-    message: query.text("message"),
-    signal,
-  });
+  const id = await callable(call, (signal) =>
+    engine.images().import(request, caller, {
+      ...(repository === "" ? {} : { name: imageName(repository, query.text("tag")) }),
+      ...(platform === undefined ? {} : { platform }),
+      changes: query.texts("changes"),
+      message: query.text("message"),
+      signal,
+    }),
+  );
   reply.begin("application/json");
   await reply.write(`${JSON.stringify({ status: id })}\r\n`);
   reply.end();

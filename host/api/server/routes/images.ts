@@ -1,6 +1,8 @@
 /** Images of the store: what there is, names, removal. */
 
 import { engineError } from "../../../engine/errors.ts";
+import type { ImageView } from "../../../engine/images/image-view.ts";
+import type { RemovedImages } from "../../../engine/images/remove-image.ts";
 import { imageId } from "../../docker/container-json.ts";
 import { apiError } from "../../docker/errors.ts";
 import { Filters, hasLabel } from "../../docker/filters.ts";
@@ -14,8 +16,6 @@ import {
 } from "../../docker/image-json.ts";
 import { parseTime } from "../../docker/time-text.ts";
 import type { ApiCall } from "../api-call.ts";
-import type { RemovedImages } from "../daemon-engine.ts";
-import type { ImageView } from "../daemon-model.ts";
 import type { Route } from "../router.ts";
 
 export const imageRoutes: readonly Route[] = [
@@ -29,7 +29,10 @@ export const imageRoutes: readonly Route[] = [
 
 async function list({ engine, caller, query, reply }: ApiCall): Promise<void> {
   const filters = Filters.parse(query.text("filters"), IMAGE_FILTERS);
-  const [images, containers] = await Promise.all([engine.listImages(caller), engine.list(caller)]);
+  const [images, containers] = await Promise.all([
+    engine.images().list(caller),
+    engine.list(caller),
+  ]);
   const users = (id: string) => containers.filter((view) => imageId(view) === id).length;
   const newestFirst = [...filterImages(images, filters)].sort((a, b) =>
     (b.created ?? "").localeCompare(a.created ?? ""),
@@ -41,12 +44,12 @@ async function list({ engine, caller, query, reply }: ApiCall): Promise<void> {
 }
 
 async function inspect(call: ApiCall): Promise<void> {
-  const image = await call.engine.findImage(call.parameter("name"), call.caller);
+  const image = await call.engine.images().find(call.parameter("name"), call.caller);
   call.reply.json(200, imageJson(image));
 }
 
 async function history(call: ApiCall): Promise<void> {
-  const image = await call.engine.findImage(call.parameter("name"), call.caller);
+  const image = await call.engine.images().find(call.parameter("name"), call.caller);
   call.reply.json(200, historyJson(image));
 }
 
@@ -54,8 +57,8 @@ async function tag(call: ApiCall): Promise<void> {
   const { engine, caller, query, reply } = call;
   const repository = query.text("repo");
   if (repository === "") throw apiError("BAD_REQUEST", "repo is required");
-  const image = await engine.findImage(call.parameter("name"), caller);
-  await engine.tagImage(image.id, caller, imageName(repository, query.text("tag")));
+  const image = await engine.images().find(call.parameter("name"), caller);
+  await engine.images().tag(image.id, caller, imageName(repository, query.text("tag")));
   reply.empty(201);
 }
 
@@ -69,8 +72,9 @@ async function remove(call: ApiCall): Promise<void> {
   const { engine, caller, query, reply } = call;
   const name = call.parameter("name");
   const force = query.flag("force");
-  await checkUnused(call, await engine.findImage(name, caller), force);
-  const removed = await engine.removeImage(name, caller, { force, prune: !query.flag("noprune") });
+  const images = engine.images();
+  await checkUnused(call, await images.findListed(name, caller), force);
+  const removed = await images.remove(name, caller, { force });
   reply.json(200, removedJson(removed));
 }
 
@@ -93,7 +97,10 @@ async function prune({ engine, caller, query, reply }: ApiCall): Promise<void> {
   const filters = Filters.parse(query.text("filters"), ["dangling", "label", "label!", "until"]);
   const danglingOnly = filters.flag("dangling", true);
   const until = parseTime("until", filters.get("until")[0] ?? "", Date.now());
-  const [images, containers] = await Promise.all([engine.listImages(caller), engine.list(caller)]);
+  const [images, containers] = await Promise.all([
+    engine.images().list(caller),
+    engine.list(caller),
+  ]);
   const used = new Set(containers.map(imageId));
   const chosen = images.filter(
     (image) =>
@@ -104,7 +111,7 @@ async function prune({ engine, caller, query, reply }: ApiCall): Promise<void> {
       (until === undefined || isOlder(image, until)),
   );
   const ids = chosen.map(({ id }) => id);
-  const removed = await engine.pruneImages(ids, caller);
+  const removed = await engine.images().prune(ids, caller);
   const deleted = removedJson(removed);
   reply.json(200, {
     ImagesDeleted: deleted.length > 0 ? deleted : null,

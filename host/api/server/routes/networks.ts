@@ -12,10 +12,11 @@ import {
   networkJson,
   readNetworkCreate,
 } from "../../docker/network-json.ts";
-import { furtherNetwork } from "../../docker/networking.ts";
+import { readJoin } from "../../docker/networking.ts";
 import { readBySchema } from "../../docker/schema.ts";
 import { parseTime } from "../../docker/time-text.ts";
-import { type ApiCall, mayTouch } from "../api-call.ts";
+import type { ApiCall } from "../api-call.ts";
+import { mayTouch } from "../may-touch.ts";
 import type { Route } from "../router.ts";
 
 export const networkRoutes: readonly Route[] = [
@@ -90,10 +91,9 @@ async function connect(call: ApiCall): Promise<void> {
   const { engine, caller, reply } = call;
   const { Container, EndpointConfig } = readBySchema(networkConnectBody, await call.json());
   const network = await engine.findNetwork(call.parameter("id"), caller);
-  furtherNetwork(network.name, EndpointConfig);
+  const join = readJoin(network.name, EndpointConfig);
   const { id } = await call.container(Container);
-  const aliases = EndpointConfig?.Aliases ?? [];
-  await engine.connectNetwork(network.id, caller, { container: id, aliases });
+  await engine.connectNetwork(network.id, caller, { container: id, ...join });
   reply.empty(200);
 }
 

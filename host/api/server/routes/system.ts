@@ -5,7 +5,8 @@ import { Filters } from "../../docker/filters.ts";
 import { API_VERSION, diskUsageJson, infoJson, versionJson } from "../../docker/system-json.ts";
 import { parseTime } from "../../docker/time-text.ts";
 import { volumeJson } from "../../docker/volume-json.ts";
-import { type ApiCall, mayTouch } from "../api-call.ts";
+import type { ApiCall } from "../api-call.ts";
+import { mayTouch } from "../may-touch.ts";
 import type { Route } from "../router.ts";
 
 export const systemRoutes: readonly Route[] = [
@@ -57,7 +58,7 @@ async function diskUsage({ engine, caller, reply }: ApiCall): Promise<void> {
   const volumes = engine.volumes();
   const [usage, images, containers, counted] = await Promise.all([
     engine.diskUsage(caller),
-    engine.listImages(caller),
+    engine.images().list(caller),
     engine.list(caller),
     Promise.all(
       volumes.list(caller).map(async (each) => volumeJson(each, await volumes.size(each))),

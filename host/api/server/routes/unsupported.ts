@@ -9,7 +9,6 @@ const PARTS: readonly (readonly [path: string, what: string])[] = [
   ["/session", "building images"],
   ["/plugins", "plugins"],
   ["/plugins/{rest...}", "plugins"],
-  ["/auth", "logging in at a registry"],
   ["/images/search", "searching a registry"],
   ["/containers/{id}/attach/ws", "attaching by WebSocket"],
   ["/swarm", "swarm mode"],

@@ -16,8 +16,7 @@ export class FileTransfer {
   /** Reads from `offset` of the file on; what is beyond its end reads as zeros. */
   read(fd: number, offset: number, { buffers, position, length }: DataRange): void {
     for (let done = 0; done < length; ) {
-      this.#vector.clear();
-      buffers.addTo(this.#vector, position + done, length - done);
+      buffers.fill(this.#vector, position + done, length - done);
       const { address, count } = this.#vector;
       const read = check("preadv", this.#system.preadv(fd, address, count, offset + done));
       if (read === 0) buffers.zero(position + done, length - done);
@@ -27,8 +26,7 @@ export class FileTransfer {
 
   write(fd: number, offset: number, { buffers, position, length }: DataRange): void {
     for (let done = 0; done < length; ) {
-      this.#vector.clear();
-      buffers.addTo(this.#vector, position + done, length - done);
+      buffers.fill(this.#vector, position + done, length - done);
       const { address, count } = this.#vector;
       done += check("pwritev", this.#system.pwritev(fd, address, count, offset + done));
     }

@@ -91,8 +91,7 @@ function read(files: SharedFiles, message: FuseMessage): number {
   const { writable } = message.chain;
   const room = Math.max(writable.length - fuse_out_header.size, 0);
   const length = Math.min(message.u32(fuse_read_in["size.field"]), room, TRANSFER_LIMIT);
-  files.vector.clear();
-  writable.addTo(files.vector, fuse_out_header.size, length);
+  writable.fill(files.vector, fuse_out_header.size, length);
   return files.system.preadv(fd, files.vector.address, files.vector.count, offset);
 }
 
@@ -104,8 +103,7 @@ function write(files: SharedFiles, message: FuseMessage): number {
   const { readable } = message.chain;
   const room = Math.max(readable.length - start, 0);
   const length = Math.min(message.u32(fuse_write_in["size.field"]), room, TRANSFER_LIMIT);
-  files.vector.clear();
-  readable.addTo(files.vector, start, length);
+  readable.fill(files.vector, start, length);
   const written = files.system.pwritev(fd, files.vector.address, files.vector.count, offset);
   if (written < 0) return written;
   const flags = message.u32(fuse_write_in.write_flags);

@@ -13,16 +13,18 @@ import {
 } from "../virtio/constants.ts";
 import { FRAME_LIMIT, NET_HEADER_SIZE, type NetLink } from "./net-link.ts";
 
+/** The host has turned its half on when it opened the device; a driver that refuses these drops such frames. */
+export const TAP_FEATURES =
+  (1 << VIRTIO_NET_F_CSUM) |
+  (1 << VIRTIO_NET_F_GUEST_CSUM) |
+  (1 << VIRTIO_NET_F_GUEST_TSO4) |
+  (1 << VIRTIO_NET_F_GUEST_TSO6) |
+  (1 << VIRTIO_NET_F_HOST_TSO4) |
+  (1 << VIRTIO_NET_F_HOST_TSO6);
+
 export class TapLink implements NetLink {
   readonly fd: number;
-  /** The host has turned its half on when it opened the device; a driver that refuses these drops such frames. */
-  readonly features =
-    (1 << VIRTIO_NET_F_CSUM) |
-    (1 << VIRTIO_NET_F_GUEST_CSUM) |
-    (1 << VIRTIO_NET_F_GUEST_TSO4) |
-    (1 << VIRTIO_NET_F_GUEST_TSO6) |
-    (1 << VIRTIO_NET_F_HOST_TSO4) |
-    (1 << VIRTIO_NET_F_HOST_TSO6);
+  readonly features = TAP_FEATURES;
   readonly #system: System;
   readonly #vector: IoVector;
   readonly #received: IoVector;
@@ -41,8 +43,7 @@ export class TapLink implements NetLink {
 
   /** Straight from guest memory; a frame or a header that the kernel refuses is lost, as on a wire. */
   send(buffers: Buffers): boolean {
-    this.#vector.clear();
-    buffers.addTo(this.#vector, 0, NET_HEADER_SIZE + FRAME_LIMIT);
+    buffers.fill(this.#vector, 0, NET_HEADER_SIZE + FRAME_LIMIT);
     const { address, count } = this.#vector;
     return this.#system.writev(this.fd, address, count) !== -EAGAIN;
   }

@@ -1,20 +1,17 @@
 /**
  * The memory balloon (virtio 1.2 §5.5): pages that the guest gives up, on request (inflate) or of its own
- * accord because they are free (free page reporting), go back to the host. Reading them yields zeros.
+ * accord because they are free (free page reporting), go back to the host. Reading them yields zeros, or what the
+ * template of a clone has there: a driver that has not negotiated VIRTIO_BALLOON_F_PAGE_POISON relies on neither.
  */
 
 import { check, type System } from "../../kvm/system.ts";
+import type { Chain } from "./chain.ts";
 import { VIRTIO_ID_BALLOON } from "./constants.ts";
 import type { DeviceHost, VirtioDevice } from "./device.ts";
 import type { Virtqueue } from "./queue.ts";
 
 const VIRTIO_BALLOON_F_DEFLATE_ON_OOM = 2;
 const VIRTIO_BALLOON_F_REPORTING = 5;
-
-const INFLATE = 0;
-const DEFLATE = 1;
-/** without the statistics and hinting features the reporting queue is the third, §5.5.2 */
-const REPORTING = 2;
 
 const PAGE_SHIFT = 12;
 const PAGE_SIZE = 1 << PAGE_SHIFT;
@@ -31,6 +28,7 @@ export class VirtioBalloon implements VirtioDevice {
   readonly name = "balloon";
   readonly deviceId = VIRTIO_ID_BALLOON;
   readonly features = (1 << VIRTIO_BALLOON_F_DEFLATE_ON_OOM) | (1 << VIRTIO_BALLOON_F_REPORTING);
+  /** inflate, deflate and, without the statistics and hinting features, reporting (§5.5.2) */
   readonly queueSizes = [128, 128, 32];
   /** struct virtio_balloon_config: pages wanted, pages given */
   readonly config = new Uint8Array(8);
@@ -39,8 +37,6 @@ export class VirtioBalloon implements VirtioDevice {
   readonly #numbers = new Uint8Array(FRAME_NUMBERS_LIMIT * FRAME_NUMBER_SIZE);
   #host: DeviceHost | undefined;
   #queues: readonly (Virtqueue | undefined)[] = [];
-  /** bytes that went back to the host, all in all */
-  released = 0;
 
   constructor(system: System) {
     this.#system = system;
@@ -59,56 +55,28 @@ export class VirtioBalloon implements VirtioDevice {
     this.#queues = [];
   }
 
-  configWritten(config: Uint8Array): void {
-    this.config.set(config.subarray(4, 8), 4);
-  }
-
-  /** Asks the guest to give up all but what it has beyond `mebibytes`. */
-  setTarget(mebibytes: number): void {
-    new DataView(this.config.buffer).setUint32(0, mebibytes * 256, true);
-    this.#host?.configChanged(this.config);
-  }
-
   process(): void {
-    this.#inflate(this.#queues[INFLATE]);
-    this.#accept(this.#queues[DEFLATE]); // pages come back by being touched
-    this.#report(this.#queues[REPORTING]);
+    const [inflate, deflate, reporting] = this.#queues;
+    inflate?.serve((chain) => this.#inflate(chain));
+    deflate?.serve(() => 0); // pages come back by being touched
+    reporting?.serve((chain) => this.#report(chain));
   }
 
-  #inflate(queue: Virtqueue | undefined): void {
-    for (;;) {
-      const chain = queue?.pop();
-      if (chain === undefined) break;
-      const length = chain.readable.read(0, this.#numbers);
-      const view = new DataView(this.#numbers.buffer);
-      for (let at = 0; at + FRAME_NUMBER_SIZE <= length; at += FRAME_NUMBER_SIZE) {
-        this.#release(view.getUint32(at, true) * PAGE_SIZE, PAGE_SIZE);
-      }
-      queue?.push(chain.head, 0);
+  #inflate({ readable }: Chain): number {
+    const length = readable.read(0, this.#numbers);
+    const view = new DataView(this.#numbers.buffer);
+    for (let at = 0; at + FRAME_NUMBER_SIZE <= length; at += FRAME_NUMBER_SIZE) {
+      this.#release(view.getUint32(at, true) * PAGE_SIZE, PAGE_SIZE);
     }
-    queue?.notify();
-  }
-
-  #accept(queue: Virtqueue | undefined): void {
-    for (;;) {
-      const chain = queue?.pop();
-      if (chain === undefined) break;
-      queue?.push(chain.head, 0);
-    }
-    queue?.notify();
+    return 0;
   }
 
   /** Each descriptor of a report is a run of free pages. */
-  #report(queue: Virtqueue | undefined): void {
-    for (;;) {
-      const chain = queue?.pop();
-      if (chain === undefined) break;
-      chain.writable.each(0, chain.writable.length, (region, offset, length) => {
-        this.#release(region.start + offset, length);
-      });
-      queue?.push(chain.head, 0);
-    }
-    queue?.notify();
+  #report({ writable }: Chain): number {
+    writable.each(0, writable.length, (region, offset, length) => {
+      this.#release(region.start + offset, length);
+    });
+    return 0;
   }
 
   /** Gives the whole pages within a range of guest memory back to the host. */
@@ -127,6 +95,5 @@ export class VirtioBalloon implements VirtioDevice {
       const host = memory.hostAddress(start, end - start);
       check("madvise", this.#system.madvise(host, end - start, MADV_DONTNEED));
     }
-    this.released += end - start;
   }
 }

@@ -65,8 +65,9 @@ export class Buffers {
     });
   }
 
-  /** Adds the host addresses of `length` bytes from `position` on to `vector`. */
-  addTo(vector: IoVector, position: number, length: number): void {
+  /** Makes `vector` that of `length` bytes from `position` on. */
+  fill(vector: IoVector, position: number, length: number): void {
+    vector.clear();
     this.each(position, length, (region, offset, part) => {
       vector.add((region.address + offset) as HostAddress, part);
     });

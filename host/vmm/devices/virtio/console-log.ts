@@ -36,18 +36,14 @@ export class ConsoleLogPort implements ConsolePort {
   guestClosed(): void {}
 
   pump({ output }: PortQueues): void {
-    for (;;) {
-      const chain = output.pop();
-      if (chain === undefined) break;
-      this.#vector.clear();
-      chain.readable.addTo(this.#vector, 0, CHAIN_LIMIT);
+    output.serve(({ readable }) => {
+      readable.fill(this.#vector, 0, CHAIN_LIMIT);
       // A log that cannot be written (disk full) must not stop the guest.
       const { address, count } = this.#vector;
       this.#length += Math.max(0, this.#system.writev(this.#fd, address, count));
-      output.push(chain.head, 0);
       if (this.#length >= LIMIT) this.#cut();
-    }
-    output.notify();
+      return 0;
+    });
   }
 
   #cut(): void {

@@ -54,6 +54,10 @@ export class ConsoleSocketPort implements ConsolePort {
     return this.#connection !== undefined;
   }
 
+  get isBusy(): boolean {
+    return this.#output !== undefined;
+  }
+
   attach(host: DeviceHost, opened: () => void): void {
     this.#host = host;
     this.#opened = opened;
@@ -127,8 +131,7 @@ export class ConsoleSocketPort implements ConsolePort {
 
   /** False when the socket takes no more for now. */
   #send({ fd }: Connection, { readable }: Chain): boolean {
-    this.#vector.clear();
-    readable.addTo(this.#vector, this.#sent, TRANSFER_LIMIT);
+    readable.fill(this.#vector, this.#sent, TRANSFER_LIMIT);
     const written = this.#system.writev(fd, this.#vector.address, this.#vector.count);
     if (written === -EAGAIN) return false;
     if (written < 0) {
@@ -145,8 +148,7 @@ export class ConsoleSocketPort implements ConsolePort {
       this.#input ??= input.pop();
       if (this.#input === undefined) break;
       const { head, writable } = this.#input;
-      this.#vector.clear();
-      writable.addTo(this.#vector, 0, TRANSFER_LIMIT);
+      writable.fill(this.#vector, 0, TRANSFER_LIMIT);
       const { address, count, length } = this.#vector;
       const read = length === 0 ? 0 : this.#system.readv(this.#connection.fd, address, count);
       if (read === -EAGAIN) break;

@@ -41,6 +41,8 @@ export interface ConsolePort {
   pump(queues: PortQueues): void;
   /** The queues are no more. */
   reset(): void;
+  /** whether a buffer of the guest is half served */
+  readonly isBusy?: boolean;
 }
 
 export interface PortQueues {
@@ -57,6 +59,8 @@ export class VirtioConsole implements VirtioDevice {
   readonly #ports: readonly ConsolePort[];
   #queues: readonly (Virtqueue | undefined)[] = [];
   #control: Uint8Array[] = [];
+  /** which ports the driver takes to be open at the host's end */
+  #told: boolean[] = [];
 
   constructor(ports: readonly ConsolePort[]) {
     this.#ports = ports;
@@ -69,7 +73,7 @@ export class VirtioConsole implements VirtioDevice {
     for (const [id, port] of this.#ports.entries()) {
       port.attach(host, () => {
         if (this.#queues.length === 0) return;
-        this.#send(id, VIRTIO_CONSOLE_PORT_OPEN, port.isOpen ? 1 : 0);
+        this.#tellOpen(id, port);
         this.process();
       });
     }
@@ -80,9 +84,28 @@ export class VirtioConsole implements VirtioDevice {
     this.process();
   }
 
+  /** A byte for each port, whether the driver takes it to be open; then the messages for it, behind their lengths. */
+  save(): Uint8Array | undefined {
+    if (this.#ports.some(({ isBusy }) => isBusy)) return undefined;
+    const told = this.#ports.map((_, id) => (this.#told[id] ? 1 : 0));
+    const messages = this.#control.flatMap((message) => [message.length, ...message]);
+    return Uint8Array.from([...told, ...messages]);
+  }
+
+  restore(saved: Uint8Array): void {
+    this.#told = this.#ports.map((_, id) => saved[id] === 1);
+    this.#control = [];
+    for (let at = this.#ports.length; at < saved.length; ) {
+      const start = at + 1;
+      at = start + (saved[at] ?? 0);
+      this.#control.push(saved.slice(start, at));
+    }
+  }
+
   reset(): void {
     this.#queues = [];
     this.#control = [];
+    this.#told = [];
     for (const port of this.#ports) port.reset();
   }
 
@@ -133,7 +156,15 @@ export class VirtioConsole implements VirtioDevice {
     if (port === undefined) return;
     if (port.name === "") this.#send(id, VIRTIO_CONSOLE_CONSOLE_PORT, 1);
     else this.#send(id, VIRTIO_CONSOLE_PORT_NAME, 1, port.name);
-    this.#send(id, VIRTIO_CONSOLE_PORT_OPEN, port.isOpen ? 1 : 0);
+    this.#told[id] = !port.isOpen;
+    this.#tellOpen(id, port);
+  }
+
+  /** Unless the driver knows: for one that was saved with an open port the new connection is the old one. */
+  #tellOpen(id: number, { isOpen }: ConsolePort): void {
+    if (this.#told[id] === isOpen) return;
+    this.#told[id] = isOpen;
+    this.#send(id, VIRTIO_CONSOLE_PORT_OPEN, isOpen ? 1 : 0);
   }
 
   #send(id: number, event: number, value: number, name = ""): void {

@@ -27,6 +27,9 @@ export const VIRTIO_NET_F_GUEST_TSO6 = 8;
 export const VIRTIO_NET_F_HOST_TSO4 = 11;
 export const VIRTIO_NET_F_HOST_TSO6 = 12;
 export const VIRTIO_NET_F_MRG_RXBUF = 15;
+export const VIRTIO_NET_F_STATUS = 16;
+/** In the card's `status`, §5.1.4. */
+export const VIRTIO_NET_S_LINK_UP = 1;
 
 // Interrupt status, §4.2.2.
 export const VIRTIO_MMIO_INT_VRING = 1;

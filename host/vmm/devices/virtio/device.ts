@@ -13,7 +13,7 @@ export interface VirtioDevice {
   readonly features: number;
   /** largest size of each queue, powers of two */
   readonly queueSizes: readonly number[];
-  /** the configuration space; a change is told by `DeviceHost.configChanged` */
+  /** what the configuration space holds at first */
   readonly config: Uint8Array;
   /** the part of the configuration space that the driver may write, in `bytes` */
   readonly writableConfig?: { readonly start: number; readonly end: number };
@@ -25,15 +25,15 @@ export interface VirtioDevice {
   process(): void;
   /** Forget everything of the driver. */
   reset(): void;
-  /** The driver wrote to the configuration space. */
-  configWritten?(config: Uint8Array): void;
+  /** What another such device needs to know to go on for the same driver, beside its rings; undefined: not now. */
+  save?(): Uint8Array | undefined;
+  /** Called before `activate`, with what `save` gave, of whatever origin. */
+  restore?(saved: Uint8Array): void;
 }
 
 /** What a device can ask of its transport and of the device thread. */
 export interface DeviceHost {
   readonly memory: GuestMemory;
-  /** Tells the driver that the configuration space now reads as `config`. */
-  configChanged(config: Uint8Array): void;
   /** Calls `handler` whenever `fd` is ready for what is asked for; a bad ring in it ends in NEEDS_RESET. */
   watch(fd: number, handler: (events: number) => void): Watch;
   /** Calls `handler` once, at the monotonic time `at`, in `milliseconds`. */

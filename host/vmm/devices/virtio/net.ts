@@ -2,7 +2,13 @@
 
 import { NET_HEADER_SIZE, type NetLink } from "../net/net-link.ts";
 import { type Chain, RingError } from "./chain.ts";
-import { VIRTIO_ID_NET, VIRTIO_NET_F_MAC, VIRTIO_NET_F_MRG_RXBUF } from "./constants.ts";
+import {
+  VIRTIO_ID_NET,
+  VIRTIO_NET_F_MAC,
+  VIRTIO_NET_F_MRG_RXBUF,
+  VIRTIO_NET_F_STATUS,
+  VIRTIO_NET_S_LINK_UP,
+} from "./constants.ts";
 import { type DeviceHost, POLLIN, POLLOUT, type VirtioDevice, type Watch } from "./device.ts";
 import type { Virtqueue } from "./queue.ts";
 
@@ -43,8 +49,14 @@ export class VirtioNet implements VirtioDevice {
   constructor(link: NetLink, mac: string) {
     this.name = `network ${mac}`;
     this.#link = link;
-    this.features = (1 << VIRTIO_NET_F_MAC) | (1 << VIRTIO_NET_F_MRG_RXBUF) | link.features;
-    this.config = Uint8Array.from(mac.split(":"), (digits) => Number.parseInt(digits, 16));
+    this.features =
+      (1 << VIRTIO_NET_F_MAC) |
+      (1 << VIRTIO_NET_F_MRG_RXBUF) |
+      (1 << VIRTIO_NET_F_STATUS) |
+      link.features;
+    const address = mac.split(":").map((digits) => Number.parseInt(digits, 16));
+    // without a status to read the kernel calls the card's state unknown
+    this.config = Uint8Array.from([...address, VIRTIO_NET_S_LINK_UP, 0]);
   }
 
   attach(host: DeviceHost): void {

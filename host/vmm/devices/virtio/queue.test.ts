@@ -267,7 +267,7 @@ function assertWithin(memory: GuestMemory, chain: Chain, system: TestSystem): vo
   assert.ok(region);
   for (const buffers of [chain.readable, chain.writable]) {
     const vector = new IoVector(system);
-    buffers.addTo(vector, 0, buffers.length);
+    buffers.fill(vector, 0, buffers.length);
     assert.equal(vector.length, buffers.length);
     buffers.each(0, buffers.length, (found, offset, length) => {
       assert.equal(found, region);

@@ -24,6 +24,8 @@ export interface QueueConfig {
   readonly used: number;
   /** whether VIRTIO_RING_F_EVENT_IDX was negotiated */
   readonly eventIndex: boolean;
+  /** whether a device served it before, up to what the used ring says; else it begins at 0 */
+  readonly resumed?: boolean;
 }
 
 export class Virtqueue {
@@ -62,6 +64,7 @@ export class Virtqueue {
     this.#eventIndex = eventIndex;
     this.#interrupt = interrupt;
     this.#chain = new Chain(memory, size);
+    if (config.resumed === true) this.#resume();
   }
 
   /**
@@ -77,6 +80,14 @@ export class Virtqueue {
     this.#nextAvailable = (this.#nextAvailable + 1) & INDEX_MASK;
     this.#chain.load(this.#descriptors, head);
     return this.#chain;
+  }
+
+  /** Takes and returns every chain that is there; `handle` says how many bytes it has put in. */
+  serve(handle: (chain: Chain) => number): void {
+    for (let chain = this.pop(); chain !== undefined; chain = this.pop()) {
+      this.push(chain.head, handle(chain));
+    }
+    this.notify();
   }
 
   /** Returns a chain to the driver with `written` bytes in it. */
@@ -95,6 +106,13 @@ export class Virtqueue {
     if (before === this.#nextUsed) return;
     this.#signalled = this.#nextUsed;
     if (this.#isInterruptWanted(before)) this.#interrupt();
+  }
+
+  /** Every device serves chains in order: those that it had taken and not given back are the next. */
+  #resume(): void {
+    this.#nextUsed = word(this.#used, RING_INDEX);
+    this.#nextAvailable = this.#nextUsed;
+    this.#signalled = this.#nextUsed;
   }
 
   #hasAvailable(): boolean {

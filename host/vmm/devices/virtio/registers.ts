@@ -2,9 +2,8 @@
  * The register block of one virtio-mmio device (virtio 1.2 §4.2.2) in memory shared by all threads.
  *
  * The vCPU thread that exits serves the access itself: registers are words of the block, so nothing waits
- * and nothing locks; vCPUs that race each other spoil only their own guest's device. Three writes concern
- * the device thread: a reset, DRIVER_OK, and a change of the configuration space. For these the vCPU leaves
- * a request in the block, signals the device's descriptor and sleeps until the device thread has acted.
+ * and nothing locks; vCPUs that race each other spoil only their own guest's device. Two writes concern
+ * the device thread: a reset and DRIVER_OK. For these the vCPU leaves a request in the block, signals the device's descriptor and sleeps until the device thread has acted.
  */
 
 import { VIRTIO_CONFIG_S_DRIVER_OK, VIRTIO_CONFIG_S_FEATURES_OK } from "./constants.ts";
@@ -77,7 +76,7 @@ export const CONFIG_LIMIT = 256;
 const BLOCK_SIZE = CONFIG_OFFSET + CONFIG_LIMIT;
 
 /** What a vCPU can ask of the device thread; bits of the request word. */
-export const Request = { reset: 1, driverOk: 2, config: 4 } as const;
+export const Request = { reset: 1, driverOk: 2 } as const;
 
 /** The block as both sides see it. */
 export class RegisterBlock {
@@ -264,7 +263,6 @@ export class VirtioRegisters {
     const end = this.#block.load(Word.writableEnd);
     if (offset < start || offset + data.length > end) return;
     this.#block.config.set(data, offset);
-    this.#ask(Request.config);
   }
 
   #ask(request: number): void {

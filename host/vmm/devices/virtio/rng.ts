@@ -35,15 +35,11 @@ export class VirtioRng implements VirtioDevice {
   }
 
   process(): void {
-    for (;;) {
-      const chain = this.#queue?.pop();
-      if (chain === undefined) break;
+    this.#queue?.serve(({ writable }) => {
       const { address, bytes } = this.#entropy;
-      const wanted = Math.min(chain.writable.length, REQUEST_LIMIT);
+      const wanted = Math.min(writable.length, REQUEST_LIMIT);
       const length = check("getrandom", this.#system.getrandom(address, wanted));
-      const written = chain.writable.write(0, new Uint8Array(bytes, 0, length));
-      this.#queue?.push(chain.head, written);
-    }
-    this.#queue?.notify();
+      return writable.write(0, new Uint8Array(bytes, 0, length));
+    });
   }
 }

@@ -2,9 +2,11 @@
 
 import type { EventDescriptor } from "../../kvm/event-descriptor.ts";
 import type { EventLoop } from "../../kvm/event-loop.ts";
+import { type MachineState, MachineStateError, Section } from "../../kvm/machine-state.ts";
 import { GuestAddressError, type GuestMemory } from "../../memory/guest-memory.ts";
 import { RingError } from "./chain.ts";
 import {
+  VIRTIO_CONFIG_S_DRIVER_OK,
   VIRTIO_CONFIG_S_FEATURES_OK,
   VIRTIO_CONFIG_S_NEEDS_RESET,
   VIRTIO_F_VERSION_1,
@@ -14,7 +16,7 @@ import {
   VIRTIO_RING_F_INDIRECT_DESC,
 } from "./constants.ts";
 import type { DeviceHost, VirtioDevice, Watch } from "./device.ts";
-import { Virtqueue } from "./queue.ts";
+import { type QueueConfig, Virtqueue } from "./queue.ts";
 import {
   CONFIG_LIMIT,
   QUEUES_LIMIT,
@@ -23,6 +25,12 @@ import {
   Request,
   Word,
 } from "./registers.ts";
+
+/** What says of a register block whose it is. */
+const CONSTANT_WORDS = [
+  ...[Word.deviceId, Word.deviceFeatures, Word.deviceFeatures + 1, Word.queueCount],
+  ...[Word.configLength, Word.writableStart, Word.writableEnd],
+];
 
 export interface TransportOptions {
   readonly memory: GuestMemory;
@@ -54,19 +62,48 @@ export class VirtioTransport implements DeviceHost {
     options.loop.watch(options.kick.fd, () => this.#kicked()).events = 1;
   }
 
-  configChanged(config: Uint8Array): void {
-    const { block } = this;
-    block.config.set(config);
-    Atomics.add(block.words, Word.configGeneration, 1);
-    this.#raise(VIRTIO_MMIO_INT_CONFIG);
-  }
-
   watch(fd: number, handler: (events: number) => void): Watch {
     return this.#options.loop.watch(fd, (events) => this.#guarded(() => handler(events)));
   }
 
   timer(at: number, handler: () => void): void {
     this.#options.loop.timer(at, () => this.#guarded(handler));
+  }
+
+  /** The state of the device, into sections of place `index`; nothing is asked of it meanwhile. */
+  save(state: MachineState, index: number): void {
+    const extra = this.#device.save === undefined ? new Uint8Array() : this.#device.save();
+    if (extra === undefined || this.block.load(Word.request) !== 0) {
+      throw new MachineStateError(`${this.#device.name} is busy`);
+    }
+    state.set(Section.deviceRegisters, index, new Uint8Array(this.block.shared));
+    state.set(Section.device, index, extra);
+  }
+
+  /**
+   * Goes on where the device of the state stopped. An interrupt that was on its way is raised again: one too many does
+   * no harm, for its handler finds nothing.
+   *
+   * @throws {MachineStateError} when the state is that of another device
+   */
+  restore(state: MachineState, index: number): void {
+    const { block } = this;
+    const registers = state.get(Section.deviceRegisters, index, block.shared.byteLength);
+    const other = new RegisterBlock(new SharedArrayBuffer(block.shared.byteLength));
+    new Uint8Array(other.shared).set(registers);
+    for (const word of CONSTANT_WORDS) {
+      if (other.load(word) !== block.load(word)) {
+        throw new MachineStateError(`${this.#device.name} is of another kind in the state`);
+      }
+    }
+    new Uint8Array(block.shared).set(registers);
+    for (const [queue, size] of this.#device.queueSizes.entries()) {
+      block.store(block.queueWord(queue, QueueWord.sizeMax), size);
+    }
+    this.#device.restore?.(state.get(Section.device, index));
+    if ((block.load(Word.status) & VIRTIO_CONFIG_S_DRIVER_OK) === 0) return;
+    this.#guarded(() => this.#activate(true));
+    if (block.load(Word.interruptStatus) !== 0) this.#options.interrupt.signal();
   }
 
   /** Writes the constant part of the block. */
@@ -101,10 +138,6 @@ export class VirtioTransport implements DeviceHost {
       if (request === 0) return;
       if ((request & Request.reset) !== 0) this.#reset();
       if ((request & Request.driverOk) !== 0) this.#guarded(() => this.#activate());
-      if ((request & Request.config) !== 0 && this.#device.configWritten !== undefined) {
-        const copy = this.block.config.slice();
-        this.#guarded(() => this.#device.configWritten?.(copy));
-      }
       Atomics.and(words, Word.request, ~request);
       Atomics.notify(words, Word.request);
     }
@@ -126,7 +159,7 @@ export class VirtioTransport implements DeviceHost {
   }
 
   /** Copies the queues' registers, once, and hands the queues to the device. */
-  #activate(): void {
+  #activate(resumed = false): void {
     const { block } = this;
     if (this.#active) return;
     if ((block.load(Word.status) & VIRTIO_CONFIG_S_FEATURES_OK) === 0) {
@@ -135,13 +168,17 @@ export class VirtioTransport implements DeviceHost {
     const features = block.load(Word.driverFeatures);
     const eventIndex = (features & (1 << VIRTIO_RING_F_EVENT_IDX)) !== 0;
     const queues = this.#device.queueSizes.map((sizeMax, queue) =>
-      this.#createQueue(queue, sizeMax, eventIndex),
+      this.#createQueue(queue, sizeMax, { eventIndex, resumed }),
     );
     this.#active = true;
     this.#device.activate(queues, features);
   }
 
-  #createQueue(queue: number, sizeMax: number, eventIndex: boolean): Virtqueue | undefined {
+  #createQueue(
+    queue: number,
+    sizeMax: number,
+    mode: Pick<QueueConfig, "eventIndex" | "resumed">,
+  ): Virtqueue | undefined {
     const { block } = this;
     const load = (word: number): number => block.load(block.queueWord(queue, word));
     const address = (word: number): number => load(word) + load(word + 1) * 2 ** 32;
@@ -155,7 +192,7 @@ export class VirtioTransport implements DeviceHost {
         descriptors: address(QueueWord.descriptors),
         available: address(QueueWord.available),
         used: address(QueueWord.used),
-        eventIndex,
+        ...mode,
       },
       () => this.#raise(VIRTIO_MMIO_INT_VRING),
     );

@@ -312,6 +312,11 @@ static void obey(char letter)
 		number(request(CONSOLE, 4, data, sizeof data, WRITE));
 		number(sum(64));
 		break;
+	case 'm': { /* how often it was asked this */
+		static u32 count;
+		number(++count);
+		break;
+	}
 	case '1': hostile(0xffffffffffffff00ull, 0x1000, 0, 0); break; /* an address that wraps */
 	case '2': hostile((u32)&header, 16, NEXT, 0); break; /* a loop */
 	case '3': hostile((u32)&header, 16, NEXT, 0x4000); break; /* a descriptor beyond the table */
@@ -331,6 +336,13 @@ static void obey(char letter)
 		break;
 	}
 	case 'j': ((void (*)(void))0xd0000000)(); break; /* instructions from a device's registers */
+	case 'W': out8(0x443, 15); for (;;); /* a watchdog that nobody tells anything */
+	case 'P': /* one that is stopped in time */
+		out8(0x443, 15);
+		out8(0x441, 0);
+		number(1);
+		break;
+	case 'q': out8(0x441, 0); __asm__ volatile("1: cli; hlt; jmp 1b"); break; /* power off, as Linux does it */
 	case 'h': __asm__ volatile("cli; hlt"); break;
 	}
 }

@@ -1,0 +1,54 @@
+/** Builds the jail of `host/vmm/jail`: one static binary on the guest agent's engine. Does nothing when nothing changed. */
+
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { buildProgram } from "../guest-agent/engine/build.ts";
+import { engineHash, engineObjects } from "../guest-agent/engine/engine-objects.ts";
+
+export interface BuildJailOptions {
+  /** the project's top folder */
+  readonly root: string;
+  /** folder for the source and the objects of QuickJS; shared by all checkouts */
+  readonly cacheDirectory: string;
+  readonly onProgress: (text: string) => void;
+}
+
+/** @throws AgentBuildError */
+export async function buildJail({
+  root,
+  cacheDirectory,
+  onProgress,
+}: BuildJailOptions): Promise<void> {
+  const out = join(root, "build/jail");
+  const inputs = await hashInputs(root);
+  const stamp = join(out, "inputs");
+  const built =
+    existsSync(join(out, "jail")) && existsSync(stamp) && (await readFile(stamp, "utf8"));
+  if (built === inputs) return;
+  const engine = await engineObjects(cacheDirectory, onProgress);
+  onProgress("building the jail");
+  await mkdir(out, { recursive: true });
+  const work = await mkdtemp(join(out, "build-"));
+  try {
+    await buildProgram({ entry: join(root, "host/vmm/jail/program/main.ts"), engine, work });
+    await rename(join(work, "agent"), join(out, "jail"));
+    // it comes last: it vouches for the binary
+    await writeFile(join(work, "inputs"), inputs);
+    await rename(join(work, "inputs"), stamp);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function hashInputs(root: string): Promise<string> {
+  const hash = createHash("sha256").update(await engineHash());
+  for (const folder of ["host/vmm/jail", "host/vmm/jail/program", "guest-agent/linux"]) {
+    for (const name of (await readdir(join(root, folder))).sort()) {
+      if (!name.endsWith(".ts") || name.endsWith(".test.ts")) continue;
+      hash.update(`${name}\0`).update(await readFile(join(root, folder, name)));
+    }
+  }
+  return hash.digest("hex");
+}

@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import { exitProgram, warmUpImage } from "./warm-up-image.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "dvm-warm-up-"));
+after(() => rmSync(folder, { recursive: true }));
+
+describe("the image of the warm-up", () => {
+  it("has a program that ends with 0", () => {
+    const path = join(folder, "run");
+    writeFileSync(path, exitProgram(), { mode: 0o755 });
+    execFileSync(path, { stdio: "inherit" });
+  });
+
+  it("is a disk whose files are there, however often it is made", async () => {
+    const disk = await warmUpImage(folder);
+    assert.deepEqual(await warmUpImage(folder), disk);
+    for (const extent of disk) {
+      if (extent.kind === "file") assert.ok(statSync(extent.path).size >= extent.length);
+    }
+    assert.equal(disk.reduce((sum, { length }) => sum + length, 0) % 2 ** 20, 0);
+  });
+});

@@ -1,0 +1,47 @@
+/** SCM_RIGHTS (unix(7)): an open file handed to the process at the other end of a socket of the unix domain. */
+
+import { Buffer } from "node:buffer";
+import koffi from "koffi";
+import { foreign } from "./libc.ts";
+import { checked } from "./system-error.ts";
+
+// The kernel reads the header and what it points to during the call; as locals they cannot be collected before.
+const sendmsg = foreign<(fd: number, message: Uint8Array, flags: number) => number>(
+  "intptr_t sendmsg(int fd, const void *message, int flags)",
+);
+
+/** linux/socket.h */
+const SOL_SOCKET = 1;
+const SCM_RIGHTS = 1;
+const MSG_NOSIGNAL = 0x4000;
+const MSG_DONTWAIT = 0x40;
+/** struct msghdr of the C library on x86-64: name 0, namelen 8, iov 16, iovlen 24, control 32, controllen 40, flags 48. */
+const MSGHDR_SIZE = 56;
+/** struct cmsghdr: len 0, level 8, type 12; the data follows. */
+const CMSGHDR_SIZE = 16;
+
+/**
+ * Sends bytes, and with them a descriptor, which stays the caller's.
+ *
+ * @throws {SystemError} `EAGAIN` when the socket has no room
+ * @throws RangeError when only part of the bytes went: the stream is of no use then
+ */
+export function sendDescriptor(socket: number, bytes: Uint8Array, descriptor: number): void {
+  const data = Buffer.from(bytes);
+  const iov = Buffer.alloc(16);
+  iov.writeBigUInt64LE(koffi.address(data), 0);
+  iov.writeBigUInt64LE(BigInt(data.length), 8);
+  const control = Buffer.alloc(CMSGHDR_SIZE + 8);
+  control.writeBigUInt64LE(BigInt(CMSGHDR_SIZE + 4), 0);
+  control.writeInt32LE(SOL_SOCKET, 8);
+  control.writeInt32LE(SCM_RIGHTS, 12);
+  control.writeInt32LE(descriptor, CMSGHDR_SIZE);
+  const header = Buffer.alloc(MSGHDR_SIZE);
+  header.writeBigUInt64LE(koffi.address(iov), 16);
+  header.writeBigUInt64LE(1n, 24);
+  header.writeBigUInt64LE(koffi.address(control), 32);
+  header.writeBigUInt64LE(BigInt(control.length), 40);
+  const sent = sendmsg(socket, header, MSG_NOSIGNAL | MSG_DONTWAIT);
+  checked("sendmsg", `of descriptor ${descriptor}`, sent);
+  if (sent !== data.length) throw new RangeError(`${sent} of ${data.length} bytes were sent`);
+}
