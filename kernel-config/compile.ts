@@ -115,7 +115,8 @@ async function compile(run: KernelBuild, tree: string, objects: string): Promise
     tree,
     objects,
     target: "vmlinux",
-    // objtool has nothing to do: what it prepares or checks (mitigations, tracing, jump labels, ORC) is off
+    // Without objtool: what needs it (mitigations, tracing, jump labels, ORC) is off, and static calls go by their
+    // trampolines, as where it has listed none.
     variables: ["OBJECT_FILES_NON_STANDARD=y"],
     onLine: (line) => {
       if (!/^ {2}(CC|AS) /.test(line)) return;

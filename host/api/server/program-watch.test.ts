@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { ProgramWatch } from "./program-watch.ts";
 
 /** A project of one source, and a program made from it. */
@@ -55,5 +56,19 @@ describe("a daemon under which dvm is updated", () => {
     await at.watch.renewal;
     await watched;
     assert.equal(looks, 3);
+  });
+
+  it("outlives a look at an update that is under way", async () => {
+    using at = project("dvmd.cjs");
+    const host = dirname(at.source);
+    rmSync(host, { recursive: true });
+    writeFileSync(host, "no folder, for a moment");
+    const watched = at.watch.watch(() => true, 1);
+    await setTimeout(20);
+    rmSync(host);
+    mkdirSync(host);
+    writeFileSync(at.source, "2");
+    await at.watch.renewal;
+    await watched;
   });
 });

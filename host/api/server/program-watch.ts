@@ -47,10 +47,26 @@ export class ProgramWatch {
     return "renewing";
   }
 
-  /** Makes way by itself when it is old and nobody is connected. */
+  /**
+   * Makes way by itself when it is old and nobody is connected; not before two looks in a row have seen the same, for an
+   * update may be under way.
+   */
   async watch(isAlone: () => boolean, interval = INTERVAL): Promise<void> {
+    let before: string | undefined;
     for await (const _ of setInterval(interval, undefined, { ref: false })) {
-      if (isAlone() && this.#isOld(true)) return this.#makeWay();
+      const now = this.#lookOnce();
+      const isOld = now !== undefined && now !== this.#marks.thorough;
+      if (isOld && now === before && isAlone()) return this.#makeWay();
+      before = now;
+    }
+  }
+
+  /** Nothing when the files cannot be looked at just now. */
+  #lookOnce(): string | undefined {
+    try {
+      return this.#look(true);
+    } catch {
+      return undefined;
     }
   }
 

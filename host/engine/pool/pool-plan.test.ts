@@ -17,9 +17,19 @@ describe("PoolPlan", () => {
     assert.equal(plan.next(["a", "a", "b"]), undefined);
   });
 
-  it("forgets starts that are older than it has places", () => {
-    const plan = planOf(2, "a", "b", "c");
-    assert.deepEqual(plan.surplus(["a", "b", "c"]), [0]);
+  it("forgets a shape that did not come again", () => {
+    const plan = planOf(1, "a", "b", "b");
+    assert.deepEqual(plan.surplus(["a"]), [0]);
+    assert.equal(plan.next([])?.key, "b");
+  });
+
+  it("keeps what it has where two shapes take turns", () => {
+    const plan = planOf(1, "a");
+    for (const key of ["b", "a", "b"]) {
+      plan.note(key, key);
+      assert.deepEqual(plan.surplus(["a"]), []);
+      assert.equal(plan.next(["a"]), undefined);
+    }
   });
 
   it("calls more spares of a shape than there were starts surplus", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
@@ -260,6 +260,23 @@ test("QEMU holds no capability and is out of the terminal's reach", async () => 
   const [, , group, session] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   assert.equal(Number(group), machine.pid);
   assert.equal(Number(session), machine.pid);
+});
+
+test("QEMU finds its machine's own files and no others", async (context) => {
+  if (process.getuid?.() !== 0) return context.skip("only root sees another's root folder");
+  const config = guests.machine("echo");
+  await using machine = await qemu.start(config);
+  const root = `/proc/${machine.pid}/root`;
+  assert.ok(existsSync(root + config.kernel), "the kernel is there");
+  assert.deepEqual(readdirSync(root + config.runDirectory), readdirSync(config.runDirectory));
+  // the host's libraries aside, it has nothing
+  for (const path of ["/etc/passwd", "/root", "/var", "/proc/1", "/sys", "/run", "/home"]) {
+    const isOwn = [config.kernel, config.initramfs, config.runDirectory].some((own) =>
+      own.startsWith(`${path}/`),
+    );
+    assert.equal(existsSync(root + path), isOwn, path);
+  }
+  assert.throws(() => writeFileSync(root + config.kernel, ""), { code: "EROFS" });
 });
 
 /** The error of a start that must fail; nothing of it may be left. */
