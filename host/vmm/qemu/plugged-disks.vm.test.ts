@@ -97,8 +97,9 @@ async function linesUntil(machine: Machine, last: string): Promise<string> {
       rest = rest.slice(end + 1);
       continue;
     }
+    assert.ok(!machine.agent.readableEnded, `the guest ended after ${lines.join("\n")}${rest}`);
     const { promise, resolve } = Promise.withResolvers<void>();
-    machine.agent.once("readable", resolve);
+    machine.agent.once("readable", resolve).once("end", resolve);
     const chunk: Buffer | null = machine.agent.read();
     if (chunk === null) await promise;
     else rest += chunk.toString("latin1");

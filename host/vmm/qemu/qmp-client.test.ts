@@ -1,4 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type Duplex, duplexPair } from "node:stream";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -80,6 +85,34 @@ test("the end of the connection fails all that waits", async () => {
   for (const promise of waiting) await assert.rejects(promise, VmmError);
 });
 
+test("a descriptor goes after what waits for room, however little that is", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "dvm-qmp-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const listener = createServer({ pauseOnConnect: true }).listen(join(folder, "socket"));
+  t.after(() => listener.close());
+  await once(listener, "listening");
+  const socket = connect(join(folder, "socket"));
+  const [accepted] = (await once(listener, "connection")) as [Socket];
+  t.after(() => socket.destroy());
+  t.after(() => accepted.destroy());
+  const nothing = openSync("/dev/null", "r");
+  t.after(() => closeSync(nothing));
+  const client = new QmpClient(socket, () => {});
+  fill(socket);
+  const answers = [client.execute("first"), client.executeWith(nothing, "add-fd")];
+  assert.notEqual(socket.writableLength, 0);
+  let text = "";
+  accepted.setEncoding("latin1").on("data", (chunk: string) => {
+    text += chunk;
+    if (!text.endsWith("}\n")) return;
+    for (const [, id] of text.matchAll(/"id":(\d)/g))
+      accepted.write(`{"return": ${id}, "id": ${id}}\n`);
+    text = "";
+  });
+  accepted.resume();
+  assert.deepEqual(await Promise.all(answers), [1, 2]);
+});
+
 test("any line is read or refused by a TypeError", () => {
   const keys = fc.constantFrom(
     "QMP",
@@ -115,6 +148,16 @@ function session(): { client: QmpClient; server: Duplex; events: QmpEvent[] } {
   const events: QmpEvent[] = [];
   server.on("error", () => {});
   return { client: new QmpClient(ours, (event) => events.push(event)), server, events };
+}
+
+/** Writes to the socket until it has no room. */
+function fill(socket: Socket): void {
+  const { fd } = (socket as unknown as { readonly _handle: { readonly fd: number } })._handle;
+  try {
+    for (;;) writeSync(fd, Buffer.alloc(65536, "\n"));
+  } catch (error) {
+    assert.match(String(error), /EAGAIN/);
+  }
 }
 
 async function command(server: Duplex): Promise<unknown> {

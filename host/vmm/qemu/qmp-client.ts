@@ -1,6 +1,5 @@
 /** Client of QMP, QEMU's control protocol, over any byte stream. */
 
-import { once } from "node:events";
 import type { Duplex } from "node:stream";
 import { VmmError } from "../errors.ts";
 import { parseQmpMessage, type QmpEvent, type QmpMessage } from "./qmp-message.ts";
@@ -70,12 +69,15 @@ export class QmpClient {
   ): Promise<unknown> {
     const { sendDescriptor } = await import("../../sys/send-descriptor.ts");
     // what was written before goes before
-    while (this.#stream.writableLength > 0 && !this.#stream.destroyed) {
-      await Promise.race([once(this.#stream, "drain"), once(this.#stream, "close")]);
-    }
+    while (this.#stream.writableLength > 0 && !this.#stream.destroyed) await this.#written();
     return this.#send(command, parameters, (line) =>
       sendDescriptor(socketOf(this.#stream), Buffer.from(line), descriptor),
     );
+  }
+
+  /** Resolves when all that waits has been written, or never will be. */
+  #written(): Promise<void> {
+    return new Promise((resolve) => void this.#stream.write("", () => resolve()));
   }
 
   #send(

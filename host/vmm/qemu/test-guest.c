@@ -94,12 +94,42 @@ static void disks(int port)
 }
 
 /* For a disk that came later: serial, size in sectors, read-only or not, the first bytes, and what a write does. */
-static void plugged_disk(int port, char letter)
+/* The SCSI disk whose serial begins so; its letter says nothing, for that of one before may not be free yet. */
+static void find_disk(char first, char *name, char *serial, size_t size)
 {
-	char path[128], page[260], size[32], ro[8], line[512], bytes[8] = "";
+	struct dirent *entry;
+	char path[300];
+
+	for (;;) {
+		DIR *folder = opendir("/sys/block");
+
+		while ((entry = readdir(folder)) != NULL) {
+			if (strncmp(entry->d_name, "sd", 2) != 0)
+				continue;
+			snprintf(path, sizeof(path), "/sys/block/%s/device/vpd_pg80", entry->d_name);
+			memset(serial, 0, size);
+			int fd = open(path, O_RDONLY);
+			read(fd, serial, size - 1);
+			close(fd);
+			snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
+			if (serial[4] == first && access(path, F_OK) == 0) {
+				strcpy(name, entry->d_name);
+				closedir(folder);
+				return;
+			}
+		}
+		closedir(folder);
+		usleep(1000);
+	}
+}
+
+static void plugged_disk(int port, char first)
+{
+	char name[256], path[300], serial[260], size[32], ro[8], line[512], bytes[8] = "";
 	int fd;
 
-	snprintf(path, sizeof(path), "/dev/sd%c", letter);
+	find_disk(first, name, serial, sizeof(serial));
+	snprintf(path, sizeof(path), "/dev/%s", name);
 	while ((fd = open(path, O_RDONLY)) < 0)
 		usleep(1000);
 	pread(fd, bytes, 4, 4096);
@@ -109,20 +139,15 @@ static void plugged_disk(int port, char letter)
 	if (fd >= 0 && fsync(fd) != 0)
 		written = -1;
 	close(fd);
-	snprintf(path, sizeof(path), "/sys/block/sd%c/device/vpd_pg80", letter);
-	memset(page, 0, sizeof(page));
-	fd = open(path, O_RDONLY);
-	read(fd, page, sizeof(page) - 1);
-	close(fd);
-	snprintf(path, sizeof(path), "/sys/block/sd%c/size", letter);
+	snprintf(path, sizeof(path), "/sys/block/%s/size", name);
 	read_file(path, size, sizeof(size));
-	snprintf(path, sizeof(path), "/sys/block/sd%c/ro", letter);
+	snprintf(path, sizeof(path), "/sys/block/%s/ro", name);
 	read_file(path, ro, sizeof(ro));
 	size[strcspn(size, "\n")] = 0;
-	int length = snprintf(line, sizeof(line), "%s %s %c %s %s\n", page + 4, size, ro[0], bytes,
+	int length = snprintf(line, sizeof(line), "%s %s %c %s %s\n", serial + 4, size, ro[0], bytes,
 			      written == 7 ? "written" : "refused");
 	write(port, line, length);
-	snprintf(path, sizeof(path), "/sys/block/sd%c/device/delete", letter);
+	snprintf(path, sizeof(path), "/sys/block/%s/device/delete", name);
 	fd = open(path, O_WRONLY);
 	write(fd, "1", 1);
 	close(fd);
@@ -132,8 +157,8 @@ static void plug(int port)
 {
 	write(port, "ready\n", 6);
 	for (int round = 0; round < 2; round++) {
-		plugged_disk(port, 'a');
-		plugged_disk(port, 'b');
+		plugged_disk(port, 'i');
+		plugged_disk(port, 'u');
 		write(port, "end\n", 4);
 	}
 	for (;;)

@@ -71,15 +71,23 @@ export interface NestedRun {
 /** Two processors of the nested host that have waited for each other for two minutes do so for ever: it ends. */
 const LOCKUP = "watchdog_thresh=60 softlockup_panic=1";
 
+/**
+ * No word for so long, in `milliseconds`, is of a nested host that stands still: what runs in it and hangs is given up
+ * by a clock of its own, sooner.
+ */
+const SILENCE = 300_000;
+
 /** Whether the nested host's own kernel has locked up, which QEMU's emulation of SVM brings about now and then. */
-export function hasLockedUp({ exitCode, output }: NestedResult): boolean {
-  return exitCode === undefined && output.includes("BUG: soft lockup");
+export function hasLockedUp({ exitCode, output, fellSilent }: NestedResult): boolean {
+  return exitCode === undefined && (fellSilent || output.includes("BUG: soft lockup"));
 }
 
 export interface NestedResult {
   /** exit code of the command; undefined when the nested host ended without it */
   readonly exitCode: number | undefined;
   readonly output: string;
+  /** whether it was ended because it said nothing any more */
+  readonly fellSilent: boolean;
 }
 
 function inNetfilter(module: string): string {
@@ -261,17 +269,24 @@ function boot(kernel: string, initramfs: string, run: NestedRun): Promise<Nested
   );
   const { promise, resolve: settle, reject } = Promise.withResolvers<NestedResult>();
   const timer = setTimeout(() => child.kill("SIGKILL"), run.timeout);
+  let fellSilent = false;
+  const silence = setTimeout(() => {
+    fellSilent = true;
+    child.kill("SIGKILL");
+  }, SILENCE);
   let output = "";
   child.stdout.setEncoding("utf8");
   child.stdout.on("data", (text: string) => {
     output += text;
+    silence.refresh();
     run.onOutput?.(text);
   });
   child.on("error", reject);
   child.on("close", () => {
     clearTimeout(timer);
+    clearTimeout(silence);
     const code = new RegExp(`^${EXIT_MARKER}(\\d+)`, "m").exec(output)?.[1];
-    settle({ exitCode: code === undefined ? undefined : Number(code), output });
+    settle({ exitCode: code === undefined ? undefined : Number(code), output, fellSilent });
   });
   return promise;
 }
