@@ -73,13 +73,25 @@ for (const [world, run] of Object.entries(WORLDS)) {
       assert.equal(out, "self\n");
     });
 
+    it("has no socket but of files", () => {
+      // AF_UNIX, AF_INET, AF_NETLINK and AF_INET6
+      const calls =
+        'print join " ", map { socket(my $s, $_, 1, 0) ? "made" : 0 + $! } 1, 2, 16, 10';
+      assert.deepEqual(inJail(`exec perl -e '${calls}'`), {
+        out: "made 13 13 13",
+        err: "",
+        status: 0,
+      });
+    });
+
     it("reaches nobody else by queued signals, limits or the owner of a file", () => {
-      // rt_sigqueueinfo, rt_tgsigqueueinfo, prlimit64 and F_SETOWN; then its own limits
+      // rt_sigqueueinfo, rt_tgsigqueueinfo, prlimit64, F_SETOWN, FIOSETOWN and SIOCSPGRP; then its own limits
       const calls = `my ($p, $i) = (${process.pid}, pack("iiix116", 0, 0, -1));
         print join " ", syscall(129, $p, 0, $i), syscall(297, $p, $p, 0, $i),
-          syscall(302, $p, 7, 0, 0), fcntl(STDIN, 8, $p) // "no", syscall(302, 0, 7, 0, 0)`;
+          syscall(302, $p, 7, 0, 0), fcntl(STDIN, 8, $p) // "no",
+          map({ ioctl(STDIN, $_, $i) ? "set" : 0 + $! } 0x8901, 0x8902), syscall(302, 0, 7, 0, 0)`;
       assert.deepEqual(inJail(`exec perl -e '${calls}'`), {
-        out: "-1 -1 -1 no 0",
+        out: "-1 -1 -1 no 1 1 0",
         err: "",
         status: 0,
       });

@@ -28,6 +28,12 @@ const PRLIMIT64 = 302;
 const FCNTL = 72;
 /** who gets a file's signals: F_SETOWN, F_SETOWN_EX (include/uapi/asm-generic/fcntl.h) */
 const SET_OWNER = [8, 15] as const;
+const IOCTL = 16;
+/** the same by FIOSETOWN and SIOCSPGRP (include/uapi/asm-generic/sockios.h) */
+const SET_OWNER_REQUESTS = [0x8901, 0x8902] as const;
+const SOCKET = 41;
+/** include/linux/socket.h */
+const AF_UNIX = 1;
 const CLONE = 56;
 const CLONE3 = 435;
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET (linux/sched.h) */
@@ -79,6 +85,11 @@ function instructions(self: number): Instruction[] {
     ...[[IF_EQUAL, 1, 0, self] as const, fail(ERRNO.EPERM), allow],
     ...[[IF_EQUAL, 0, 5, FCNTL] as const, second, [IF_EQUAL, 1, 0, SET_OWNER[0]] as const],
     ...[[IF_EQUAL, 0, 1, SET_OWNER[1]] as const, fail(ERRNO.EPERM), allow],
+    ...[[IF_EQUAL, 0, 5, IOCTL] as const, second, [IF_EQUAL, 1, 0, SET_OWNER_REQUESTS[0]] as const],
+    ...[[IF_EQUAL, 0, 1, SET_OWNER_REQUESTS[1]] as const, fail(ERRNO.EPERM), allow],
+    // its networks are descriptors that it was given
+    ...[[IF_EQUAL, 0, 4, SOCKET] as const, argument, [IF_EQUAL, 1, 0, AF_UNIX] as const],
+    ...[fail(ERRNO.EACCES), allow],
     ...[[IF_EQUAL, 1, 0, KILL] as const, [IF_EQUAL, 0, 4, TGKILL] as const, argument],
     ...[[IF_EQUAL, 1, 0, self] as const, fail(ERRNO.EPERM), allow],
     allow,
