@@ -69,7 +69,7 @@ export const I_BLOCK_SIZE = 60;
 /** `i_extra_isize` of Linux 6.1, and where attributes in the inode begin. */
 export const EXTRA_ISIZE = 32;
 export const XATTR_START = 0x80 + EXTRA_ISIZE;
-/** Most links of a folder; beyond, its count is 1 (the `dir_nlink` feature). */
+/** Most names of a file. Of folders in a folder too; beyond, their count is 1 (the `dir_nlink` feature). */
 export const EXT4_LINK_MAX = 65000;
 export const EXT4_EXTENTS_FL = 0x8_0000;
 export const EXT4_ROOT_INO = 2;

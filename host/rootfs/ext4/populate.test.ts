@@ -95,6 +95,15 @@ test("every kind of file, owner, mode and time is on the disk, which e2fsck find
   assert.match(status(disk, "late"), /mtime: 0x00000005:ee6b27fd/);
 });
 
+test("a file of more names than ext4 counts is refused", async () => {
+  const names = Array.from({ length: 65_000 }, (_, index) => `links/${index}`);
+  const links = names.map((path) => ({ type: "hardlink", path, target: "file" }) as const);
+  await assert.rejects(diskOf([layer([{ type: "file", path: "file" }, ...links])]), {
+    code: "ROOTFS_TOO_LARGE",
+    message: "the image has a file of over 65000 names",
+  });
+});
+
 test("content comes from the layer that has it, with holes where its runs have none", async () => {
   const lower = layer([
     { type: "file", path: "a", content: Buffer.alloc(10_000, "a") },

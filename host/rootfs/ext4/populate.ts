@@ -8,7 +8,14 @@ import { rootfsError } from "../errors.ts";
 import type { DirectoryNode, FileNode, TreeNode } from "../tree.ts";
 import { DataCopy } from "./data-copy.ts";
 import { type DirectoryEntry, directoryBlocks } from "./directory.ts";
-import { BLOCK_SIZE, EXT4_FT, EXT4_ROOT_INO, inode as field, I_BLOCK_SIZE } from "./ext4-fs.ts";
+import {
+  BLOCK_SIZE,
+  EXT4_FT,
+  EXT4_LINK_MAX,
+  EXT4_ROOT_INO,
+  inode as field,
+  I_BLOCK_SIZE,
+} from "./ext4-fs.ts";
 import { Ext4Volume } from "./ext4-volume.ts";
 import { type Extent, takeExtents, writeExtentTree } from "./extent-tree.ts";
 import { blockField, writeInode } from "./inode.ts";
@@ -75,6 +82,7 @@ function numberInodes(volume: Ext4Volume, tree: DirectoryNode): Map<TreeNode, Nu
       const known = inodes.get(child);
       if (known !== undefined) {
         known.links++;
+        if (known.links > EXT4_LINK_MAX) throw tooManyNames();
         continue;
       }
       const isFolder = child.type === "directory";
@@ -86,6 +94,12 @@ function numberInodes(volume: Ext4Volume, tree: DirectoryNode): Map<TreeNode, Nu
     }
   }
   return inodes;
+}
+
+function tooManyNames(): Error {
+  return rootfsError("ROOTFS_TOO_LARGE", `the image has a file of over ${EXT4_LINK_MAX} names`, {
+    hint: "an ext4 disk cannot hold it: take another storage driver, such as overlay",
+  });
 }
 
 function writeNode(place: Place, node: TreeNode, { number, links, parent }: Numbered): void {
