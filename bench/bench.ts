@@ -9,6 +9,7 @@ import { markdownPage } from "./page/markdown.ts";
 import { textTable } from "./page/text.ts";
 import { RESULTS } from "./paths.ts";
 import { compareResults } from "./result/compare.ts";
+import { joinResults } from "./result/join.ts";
 import type { BenchResult } from "./result/result.ts";
 import { readResult, readResults } from "./result/result-file.ts";
 import { runBench } from "./run-bench.ts";
@@ -17,7 +18,7 @@ import { compareToSpecification } from "./spec/compare-to-specification.ts";
 
 /** What the command line asked for. */
 export interface BenchRequest {
-  /** a scenario each, or `ls`, `compare A B`, `boot`, `spec`, `report FILE` */
+  /** a scenario each, or `ls`, `compare A B`, `boot`, `spec`, `report FILE...` */
   readonly args: readonly string[];
   readonly baselines: readonly string[];
   readonly backends: readonly string[];
@@ -52,11 +53,7 @@ export async function bench(request: BenchRequest, output: BenchOutput): Promise
     case "compare":
       return await compare(rest, request, output);
     case "report":
-      await writeReport(
-        await readResult(only(rest, "bench report FILE --report DIR")),
-        request.report ?? ".",
-        output,
-      );
+      await writeReport(await readJoined(rest), request.report ?? ".", output);
       return 0;
     case "spec":
       output.out(await compareToSpecification(await readResults(RESULTS, output.err)));
@@ -153,10 +150,11 @@ async function compare(
   return 0;
 }
 
-function only(words: readonly string[], usage: string): string {
-  const [word] = words;
-  if (word === undefined || words.length > 1) throw benchError("ARGUMENTS", `usage: dvm ${usage}`);
-  return word;
+async function readJoined(paths: readonly string[]): Promise<BenchResult> {
+  const [first, ...others] = await Promise.all(paths.map(readResult));
+  if (first === undefined)
+    throw benchError("ARGUMENTS", "usage: dvm bench report FILE... --report DIR");
+  return joinResults([first, ...others]);
 }
 
 function list(): string {

@@ -5,9 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { promisify } from "node:util";
+import { probeHost } from "../host/vmm/probe.ts";
 import { processesOf } from "./measure/processes.ts";
 import { DVM } from "./paths.ts";
 import { parseResult } from "./result/result.ts";
+
+const { kvm } = await probeHost({ cacheDirectory: tmpdir() });
 
 /** Why the baseline of the tests cannot run. */
 const skip = process.getuid?.() === 0 ? false : "plain namespaces need root";
@@ -26,7 +29,7 @@ describe("dvm bench", () => {
     const result = join(folder.path, "result.json");
     const report = join(folder.path, "report");
     const arms = ["--baseline", "unshare", "--backend", "dvm-qemu-tcg"];
-    const words = ["bench", "start", "--runs", "2", ...arms, "--json", result, "--report", report];
+    const words = ["bench", "start", "--runs", "1", ...arms, "--json", result, "--report", report];
     const { stdout, stderr, code } = await folder.dvm(words);
     assert.equal(code, 0, stderr);
     assert.match(stdout, /request to first byte of output/);
@@ -42,8 +45,10 @@ describe("dvm bench", () => {
     assert.deepEqual(
       exit?.arms.map(({ arm, values }) => [arm, values.length]),
       [
-        ["unshare", 2],
-        ["dvm-qemu-tcg", 2],
+        ["unshare", 1],
+        ["dvm-qemu-tcg, kept ready", 1],
+        ["dvm-qemu-tcg, cloned", 1],
+        ["dvm-qemu-tcg, booted", 1],
       ],
     );
     assert.ok(start?.metrics.some(({ name }) => name === "phase:vm-boot"));
@@ -55,6 +60,33 @@ describe("dvm bench", () => {
     assert.match(readFileSync(join(report, "report.md"), "utf8"), /^# What does a VM cost\?/);
     assert.deepEqual(readdirSync(folder.path).sort(), ["report", "result.json"]);
     assert.deepEqual(await processesOf(folder.path), []);
+  });
+
+  it("holds as many containers as it may, and tells what they took", { skip }, async () => {
+    using folder = new Folder();
+    const result = join(folder.path, "result.json");
+    const arms = ["--baseline", "unshare", "--backend", "none"];
+    const words = ["bench", "density", "--count", "2", ...arms, "--json", result];
+    const { stderr, code } = await folder.dvm(words);
+    assert.equal(code, 0, stderr);
+    const [density] = parseResult(JSON.parse(readFileSync(result, "utf8"))).scenarios;
+    const medianOf = (metric: string): number =>
+      density?.metrics.find(({ name }) => name === metric)?.arms[0]?.summary.median ?? Number.NaN;
+    assert.equal(medianOf("containers"), 2);
+    assert.ok(medianOf("left") > 0 && medianOf("left") <= 100);
+    assert.ok(medianOf("rate") > 0);
+  });
+
+  it("measures nothing where the backend that is asked for does not run, and says why", {
+    skip: kvm.usable ? "this machine's KVM runs Linux" : false,
+  }, async () => {
+    using folder = new Folder();
+    const { stderr, stdout, code } = await folder.dvm([
+      ...["bench", "start", "--baseline", "none", "--backend", "kvm"],
+    ]);
+    assert.equal(code, 1);
+    assert.equal(stdout, "");
+    assert.match(stderr, /none of these runs here: dvm-kvm: KVM is not usable: ./);
   });
 
   it("refuses a scenario and an arm that it does not know, before anything runs", async () => {

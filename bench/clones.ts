@@ -19,6 +19,8 @@ import { DVM, PROJECT } from "./paths.ts";
 const AT_ONCE = availableParallelism() * 2;
 /** Until what a start leaves to be done is done, in `milliseconds`. */
 const SETTLE = 5000;
+/** Of a container's id, as much as is in its machine's name, in characters. */
+const ID = 12;
 const IMAGE = join(PROJECT, "build/images/busybox");
 
 const count = Number(process.argv[2] ?? 100);
@@ -41,7 +43,14 @@ try {
   print(`${count} clones: ${failures.length} failed, ${rate.toFixed(2)} a second`);
   for (const failure of failures.slice(0, 3)) print(`  ${failure}`);
   await setTimeout(SETTLE);
-  const machines = await memoryOf(await processesWith("-name dvm-"));
+  const listed = await spawned(daemon.dvm("ps", "--quiet", "--no-trunc"));
+  // QEMU's command line and that of what it is jailed by have the name of the machine
+  const marks = listed.stdout
+    .trim()
+    .split("\n")
+    .map((id) => `dvm-${id.slice(0, ID)}`);
+  const found = await Promise.all(marks.map(processesWith));
+  const machines = await memoryOf([...new Set(found.flat())]);
   const [whole] = await Promise.all([memoryOf([daemon.pid])]);
   print(`  each: ${each(machines)}, and of dvmd ${each(whole)}`);
   await using store = await podman.open({ image: IMAGE, folder: join(folder, "p") });

@@ -11,11 +11,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chooseBackend } from "../host/vmm/factory.ts";
 import { probeHost } from "../host/vmm/probe.ts";
+import { dvm } from "./arms/dvm.ts";
 import { describeEnvironment } from "./environment.ts";
 import { floorInitramfs } from "./floor/floor-initramfs.ts";
 import { startBareQemu } from "./floor/qemu.ts";
+import { benchLayout } from "./image/bench-layout.ts";
 import { interleave } from "./measure/interleave.ts";
-import { startArm } from "./measure/start-arm.ts";
+import { spawned } from "./measure/spawned.ts";
 import { report } from "./report.ts";
 
 /** Memory that a container without a limit gets, in `MiB`. */
@@ -35,9 +37,17 @@ try {
       .end;
     return performance.now() - started;
   };
-  using dvm = startArm({ name: "dvm run --rm busybox true", folder, template: "off" });
+  const image = `${await benchLayout("busybox", () => {})}:latest`;
+  const arm = dvm({ vmm: "qemu", accel: accelerator }, folder);
+  await using cold = await arm.open({ image, folder, source: "boot" });
+  let count = 0;
+  const start = async () =>
+    (await spawned(await cold.run({ name: `cold-${count++}`, words: ["true"] }))).end;
   const comparison = await interleave(
-    [{ name: `floor: QEMU (${accelerator}) and an init that powers off`, once: floor }, dvm],
+    [
+      { name: `floor: QEMU (${accelerator}) and an init that powers off`, once: floor },
+      { name: "dvm run --rm busybox true", once: start },
+    ],
     runs,
   );
   await report("cold-start", { environment, unit: "ms", ...comparison });

@@ -25,7 +25,13 @@ import { report } from "./report.ts";
 
 /** Memory that a container without a limit gets, in `MiB`. */
 const MEMORY = 512;
-const OUTPUT = 64 * 2 ** 20;
+/** The file that is read again and again, and what comes out of it and out of the port, in `bytes`. */
+const FILE = 64 * 2 ** 20;
+const OUTPUT = 2 ** 30;
+/** Less where each line goes into a log. */
+const LOGGED = 64 * 2 ** 20;
+/** What a program is given to write again and again: making text takes a guest longer than handing it on. */
+const BLOCK = 2 ** 20;
 const LINE = "the quick brown fox jumps over the lazy dog, and then some more of the same text";
 /** How long idle containers are watched, in `milliseconds`. */
 const IDLE_TIME = 20_000;
@@ -97,11 +103,14 @@ async function execs(): Promise<void> {
 
 async function output(): Promise<void> {
   const initramfs = await floodInitramfs(folder, OUTPUT);
-  const fill = `yes '${LINE}' | head -c ${OUTPUT} > /dev/shm/f; exec sleep 1000000`;
+  const block = `yes '${LINE}' | head -c ${BLOCK} > /tmp/b`;
+  const repeated = (file: string, times: number) => Array.from({ length: times }, () => file);
+  const cat = (bytes: number) => `cat ${repeated("/tmp/b", bytes / BLOCK).join(" ")}`;
+  const fill = `${block}; ${cat(FILE)} > /dev/shm/f; exec sleep 1000000`;
   await time("run", "-d", "--name", "bench", "--shm-size", "128m", "busybox", "sh", "-c", fill);
+  const isFilled = `test -f /dev/shm/f && wc -c /dev/shm/f || true`;
   while (
-    (await spawned(dvm("exec", "bench", "wc", "-c", "/dev/shm/f"))).stdout !==
-    `${OUTPUT} /dev/shm/f\n`
+    (await spawned(dvm("exec", "bench", "sh", "-c", isFilled))).stdout !== `${FILE} /dev/shm/f\n`
   )
     await setTimeout(500);
   const logged = ["run", "--rm", "--network", "none", "busybox", "sh", "-c"];
@@ -112,11 +121,12 @@ async function output(): Promise<void> {
     },
     {
       name: "dvm exec C cat",
-      once: () => outputOf(dvm("exec", "bench", "cat", "/dev/shm/f"), OUTPUT),
+      once: () =>
+        outputOf(dvm("exec", "bench", "cat", ...repeated("/dev/shm/f", OUTPUT / FILE)), OUTPUT),
     },
     {
-      name: "dvm run yes, logged",
-      once: () => outputOf(dvm(...logged, `yes '${LINE}' | head -c ${OUTPUT}`), OUTPUT),
+      name: "dvm run cat, logged",
+      once: () => outputOf(dvm(...logged, `${block}; ${cat(LOGGED)}`), LOGGED),
     },
   ];
   const rounds = Math.ceil(runs / 3);

@@ -49,7 +49,7 @@ export async function describeMore(
 }
 
 /** How two environments differ in what a figure depends on; empty when they do not. */
-export function differences(a: Environment, b: Environment): readonly string[] {
+export function differences(a: Environment, b: Environment): string[] {
   const fields = ["cpu", "cpus", "memory", "kernel", "hypervisor", "kvmVerdict", "qemu"] as const;
   return fields.flatMap((field) => {
     // the verdict has a measured time in it

@@ -63,6 +63,7 @@ try {
     rung("inflate", ""),
     rung("hash", ", SHA-256 of blob and stream"),
     rung("write", ", both digests, the stream into a file"),
+    rung("direct", ", both digests, the stream past the page cache into a file"),
   ];
   const pull = {
     name: "dvm pull to a root disk",

@@ -1,8 +1,8 @@
 /**
- * What a container's network carries, and what it costs at the start: throughput of one TCP connection and the round
- * trip, from the guest to its host and between two guests, beside podman's bridge, and user mode beside slirp4netns; then
- * the whole of `dvm run --rm IMAGE true` without a network and with one. Arms take turns. With QEMU, which is the backend
- * wherever there is no KVM for Linux, the arm "QEMU with the same tap" of the issue is dvm's own.
+ * What a container's network carries: throughput of one TCP connection and the round trip, from the guest to its host and
+ * between two guests, beside podman's bridge, and user mode beside slirp4netns. Arms take turns. With QEMU, which is the
+ * backend wherever there is no KVM for Linux, the arm "QEMU with the same tap" is dvm's own. What a network costs at the
+ * start is measured by `network-start.ts`.
  *
  * usage: node bench/network.ts [RUNS]      as root, with iperf3, podman, slirp4netns, passt and nftables
  */
@@ -79,8 +79,6 @@ try {
   ];
   await measure("guest-to-host", toHost, host);
   await betweenGuests(boxes);
-  for (const name of ["bridge", "user"]) await quiet(daemon.dvm("rm", "-f", name));
-  await startTimes();
 } finally {
   server.kill();
   echo.close();
@@ -147,19 +145,6 @@ async function throughput(box: Box, target: string, way: readonly string[]): Pro
 async function roundTrip(box: Box, target: string): Promise<number> {
   const { stdout } = await call(box.exec("perl", "-e", ASK, target));
   return Number(stdout);
-}
-
-async function startTimes(): Promise<void> {
-  const start = (network: string) => () =>
-    quiet(daemon.dvm("run", "--rm", "--network", network, "busybox", "true"));
-  const comparison = await interleave(
-    ["none", "user", "bridge", "host"].map((network) => ({
-      name: `--network ${network}`,
-      once: start(network),
-    })),
-    runs * 2,
-  );
-  await report("network-start", { environment, unit: "ms", ...comparison });
 }
 
 async function dvmBox(name: string, network: string): Promise<Box> {

@@ -23,6 +23,9 @@ export async function report(name: string, result: Result): Promise<void> {
     ...result.ratios.map((ratio) => row(`${ratio.name}, over the first`, ratio.summary, "")),
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
+  for (const { name: arm, summary } of [...result.arms, ...result.ratios])
+    if (!Object.values(summary).every(Number.isFinite))
+      throw new Error(`${name}: ${arm}: a measurement is no number, so nothing is kept`);
   const folder = join(import.meta.dirname, "results");
   await mkdir(folder, { recursive: true });
   const path = join(folder, `${name}-${environment.date.replaceAll(":", "")}.json`);

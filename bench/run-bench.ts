@@ -6,8 +6,9 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { probeHost } from "../host/vmm/probe.ts";
 import { allArms } from "./arms/all-arms.ts";
-import type { Arm, OpenArm } from "./arms/arm.ts";
+import type { Arm, OpenArm, OpenOptions } from "./arms/arm.ts";
 import { runControl } from "./arms/control.ts";
+import type { MachineSource } from "./arms/machine-source.ts";
 import { describeEnvironment, describeMore } from "./environment.ts";
 import { benchError } from "./errors.ts";
 import { benchLayout } from "./image/bench-layout.ts";
@@ -58,7 +59,7 @@ export async function runBench(options: BenchOptions): Promise<BenchResult> {
       else options.say(`${arm.name}: ${result.refusal}`);
       arms.push(result);
     }
-    if (ready.length === 0) throw benchError("NOTHING_RUNS", "none of these arms runs here");
+    checkReady(options, arms);
     const results = [];
     for (const scenario of scenarios) {
       const shared = join(folder, scenario.name);
@@ -71,7 +72,7 @@ export async function runBench(options: BenchOptions): Promise<BenchResult> {
           image: options.settings.image ?? "",
           rest: REST,
           ...(options.signal === undefined ? {} : { signal: options.signal }),
-          stage: (arm) => stageOf(arm, { opened, shared, options }),
+          stage: (arm, source) => stageOf(arm, { opened, shared, options, source }),
           say: options.say,
         }),
       );
@@ -94,13 +95,31 @@ const NONE = "none";
 
 /** @throws DvmError `UNKNOWN_ARM` */
 function chooseArms({ baselines, backends }: BenchOptions): readonly Arm[] {
-  for (const name of [...baselines, ...backends])
-    if (name !== NONE && !allArms.some((arm) => arm.name === name))
-      throw benchError("UNKNOWN_ARM", `no baseline or backend: ${name}`);
-  return allArms.filter(({ name, isolation }) => {
-    const wanted = isolation === "vm" ? backends : baselines;
-    return wanted.length === 0 || wanted.includes(name);
+  for (const word of [...baselines, ...backends])
+    if (word !== NONE && !allArms.some((arm) => isCalled(arm, word)))
+      throw benchError("UNKNOWN_ARM", `no baseline or backend: ${word}`);
+  return allArms.filter((arm) => {
+    const wanted = arm.isolation === "vm" ? backends : baselines;
+    return wanted.length === 0 || wanted.some((word) => isCalled(arm, word));
   });
+}
+
+/** By its name, or for dvm's own by the backend's: `kvm`, `qemu`, `qemu-tcg`. */
+function isCalled({ name, isolation }: Arm, word: string): boolean {
+  return name === word || (isolation === "vm" && `${name}-`.startsWith(`dvm-${word}-`));
+}
+
+/**
+ * Nothing is measured when nothing can be, nor when none of the backends runs that were asked for by name.
+ *
+ * @throws DvmError `NOTHING_RUNS` with the reasons
+ */
+function checkReady({ backends }: BenchOptions, arms: readonly ArmResult[]): void {
+  const asked = backends.some((word) => word !== NONE);
+  const needed = arms.filter(({ isolation }) => !asked || isolation === "vm");
+  if (needed.some(({ refusal }) => refusal === undefined)) return;
+  const reasons = needed.map(({ name, refusal }) => `${name}: ${refusal}`);
+  throw benchError("NOTHING_RUNS", `none of these runs here: ${reasons.join("; ")}`);
 }
 
 /** Whether the arm can run, and the proof that it runs where it says. */
@@ -127,15 +146,17 @@ interface StageParts {
   readonly opened: OpenedArms;
   readonly shared: string;
   readonly options: BenchOptions;
+  readonly source: MachineSource | undefined;
 }
 
-function stageOf(arm: Arm, { opened, shared, options }: StageParts): Stage {
+function stageOf(arm: Arm, { opened, shared, options, source }: StageParts): Stage {
   return {
     arm,
+    ...(source && { source }),
     settings: options.settings,
-    container: (image) => opened.open(arm, image),
+    container: (image) => opened.open(arm, image, source),
     folder: shared,
-    armFolder: (image) => opened.folderOf(arm, image),
+    armFolder: (image) => opened.folderOf(arm, image, source),
     newName: () => opened.newName(),
     say: options.say,
   };
@@ -158,17 +179,18 @@ class OpenedArms {
     return `bench-${process.pid}-${++this.#names}`;
   }
 
-  open(arm: Arm, image: string): Promise<OpenArm> {
-    const folder = this.folderOf(arm, image);
+  open(arm: Arm, image: string, source?: MachineSource): Promise<OpenArm> {
+    const folder = this.folderOf(arm, image, source);
     const known = this.#arms.get(folder);
     if (known !== undefined) return known;
-    const opening = this.#make(arm, image, folder);
+    const opening = this.#make(arm, { image, folder, ...(source && { source }) });
     this.#arms.set(folder, opening);
     return opening;
   }
 
-  folderOf(arm: Arm, image: string): string {
-    const key = `${arm.name} ${image}`;
+  folderOf(arm: Arm, image: string, source: MachineSource | undefined): string {
+    // an arm whose sources are not told apart has clones: one store serves both
+    const key = [arm.name, image, source ?? "clone"].join(" ");
     const known = this.#folders.get(key) ?? `${this.#folders.size + 1}`;
     this.#folders.set(key, known);
     // short: podman takes no more than 50 characters, and a socket's path ends at 107
@@ -187,13 +209,13 @@ class OpenedArms {
     if (errors.length > 0) throw new AggregateError(errors, errors.map(String).join("; "));
   }
 
-  async #make(arm: Arm, image: string, folder: string): Promise<OpenArm> {
+  async #make(arm: Arm, { image, ...rest }: OpenOptions): Promise<OpenArm> {
     const layout =
       image.includes(":") && !image.startsWith("oci:")
         ? image
         : `${await benchLayout(image, this.#say)}:latest`;
-    await mkdir(folder);
-    return await arm.open({ image: layout, folder });
+    await mkdir(rest.folder);
+    return await arm.open({ image: layout, ...rest });
   }
 }
 

@@ -27,7 +27,7 @@ const runs = Number(count);
 const counted = flags.includes("--counted");
 const { output, exitCode } = await runInNestedHost({
   command: `mkdir -p ${QEMU_DATA} && cp qemu/* ${QEMU_DATA}
-    node bench/nested/vmm-start.ts ${runs}; DVM_TEMPLATE=off node bench/nested/vmm-read.ts ${Math.ceil(runs / 2)}`,
+    node bench/nested/vmm-start.ts ${runs}; DVM_TEMPLATE=off node bench/nested/vmm-read.ts ${runs}`,
   files: {
     ...Object.fromEntries(
       [KERNEL, INITRAMFS, join(IMAGES, "busybox")].map((path) => [relative(PROJECT, path), path]),
@@ -44,15 +44,18 @@ const environment = await describeEnvironment();
 const { exits, ...starts } = resultOf<{ readonly exits: number[] }>("RESULT");
 await report(counted ? "vmm-counted" : "vmm", { environment, unit: "ms", ...starts });
 process.stdout.write(`  exits to agent ready: ${JSON.stringify(summarise(exits))}\n`);
-const { processorTime, ...reads } = resultOf<{ readonly processorTime: Record<string, number[]> }>(
-  "READ",
-);
+interface Reading {
+  readonly processorTime: Readonly<Record<string, number[]>>;
+  readonly exitsPerByte: readonly number[];
+}
+const { processorTime, exitsPerByte, ...reads } = resultOf<Reading>("READ");
 await report(counted ? "vmm-read-counted" : "vmm-read", { environment, unit: "ms", ...reads });
 for (const [vmm, values] of Object.entries(processorTime)) {
   process.stdout.write(
     `  processor time per MB, ${vmm}: ${JSON.stringify(summarise(values))} ms\n`,
   );
 }
+process.stdout.write(`  exits per console byte: ${JSON.stringify(summarise(exitsPerByte))}\n`);
 
 function resultOf<More>(mark: string): Comparison & More {
   const text = new RegExp(`^${mark} (.*)$`, "m").exec(output)?.[1];

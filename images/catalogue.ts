@@ -6,8 +6,9 @@ import { layered } from "./layered/recipe.ts";
 import { programs } from "./programs/recipe.ts";
 import type { ImageRecipe } from "./recipe.ts";
 import { servers } from "./servers/recipe.ts";
+import { workloads } from "./workloads/recipe.ts";
 
 /** Run by their short name, `dvm run busybox`. */
 export const projectImages: readonly ImageRecipe[] = [busybox];
 
-export const testImages: readonly ImageRecipe[] = [debian, layered, programs, servers];
+export const testImages: readonly ImageRecipe[] = [debian, layered, programs, servers, workloads];

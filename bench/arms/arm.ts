@@ -1,9 +1,13 @@
 /** One way to run a container: plain namespaces, an engine, or dvm with one of its backends. */
 
+import type { MachineSource } from "./machine-source.ts";
+
 /** A program and its arguments. */
 export interface CommandLine {
   readonly command: string;
   readonly args: readonly string[];
+  /** variables beside those of the bench's own environment */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 export interface Arm {
@@ -32,6 +36,8 @@ export interface OpenOptions {
   readonly image: string;
   /** empty folder of its own; its path stands in the command line of each process that belongs to a container */
   readonly folder: string;
+  /** where the machines of its containers come from; absent: namespaces, which have none, or clones */
+  readonly source?: MachineSource;
 }
 
 export interface ContainerOptions {
@@ -60,8 +66,10 @@ export interface OpenArm extends AsyncDisposable {
   readonly exec: (name: string, words: readonly string[], pid: number) => Promise<CommandLine>;
   /** Command line that ends and removes a detached container; absent: it has no engine that would hold one. */
   readonly remove?: (name: string) => CommandLine;
-  /** Processes beside those whose command line holds the arm's folder: none as a rule. */
-  readonly furtherMark?: (name: string) => Promise<string>;
+  /** Waits until the next container can have a machine that was kept ready; absent: there is nothing to wait for. */
+  readonly settle?: () => Promise<void>;
+  /** Processes of a container, and of its engine, beside those whose command line holds the arm's folder: none as a rule. */
+  readonly furtherProcesses?: (name: string) => Promise<readonly number[]>;
 }
 
 /** What an arm lacks, which the page says in place of a figure. */

@@ -2,7 +2,7 @@
  * A part of what a pull does with layers, and nothing else, on a thread a core: what each step costs at the least.
  * It says on standard output how many milliseconds the threads were at work.
  *
- * usage: node bench/image-scenes/rung.ts inflate|hash|write FOLDER LAYER...
+ * usage: node bench/image-scenes/rung.ts inflate|hash|write|direct FOLDER LAYER...
  */
 
 import { createHash } from "node:crypto";
@@ -11,12 +11,14 @@ import { closeSync, fdatasyncSync, openSync, readSync, writeSync } from "node:fs
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { PAGE } from "../../host/image/layer/data-file.ts";
+import { DirectFile } from "../../host/image/layer/direct-file.ts";
 import { openGzipInflater } from "../../host/sys/isal.ts";
 
 const CHUNK_BYTES = 256 * 1024;
 
 interface Task {
-  /** `inflate` alone, with the digests of blob and stream, or written to a file too */
+  /** `inflate` alone, with the digests of blob and stream, or written to a file too, `direct`: as a pull writes it */
   readonly mode: string;
   readonly folder: string;
   readonly layers: readonly string[];
@@ -48,26 +50,27 @@ async function lead(): Promise<void> {
 
 function follow({ mode, folder, layers, next }: Task): void {
   const counter = new Int32Array(next);
-  parentPort?.on("message", () => {
+  parentPort?.on("message", async () => {
     for (;;) {
       const index = Atomics.add(counter, 0, 1);
       const layer = layers[index];
       if (layer === undefined) break;
-      readLayer(layer, { mode, target: join(folder, `rung-${index}`) });
+      await readLayer(layer, { mode, target: join(folder, `rung-${index}`) });
     }
     parentPort?.postMessage("done");
   });
   parentPort?.postMessage("ready");
 }
 
-function readLayer(
+async function readLayer(
   path: string,
   { mode, target }: { readonly mode: string; readonly target: string },
-): void {
+): Promise<void> {
   const inflater = openGzipInflater();
   if (inflater === undefined) throw new Error("libisal2 is not installed");
   const hashes = mode === "inflate" ? undefined : [createHash("sha256"), createHash("sha256")];
   const file = mode === "write" ? openSync(target, "w") : undefined;
+  await using direct = mode === "direct" ? new DirectFile(target) : undefined;
   const blob = openSync(path, "r");
   const input = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   const output = Buffer.allocUnsafeSlow(CHUNK_BYTES);
@@ -80,10 +83,14 @@ function readLayer(
       filled = plain.length === output.length;
       hashes?.[1]?.update(plain);
       if (file !== undefined) writeSync(file, plain);
+      direct?.put(plain, 0, plain.length);
+      if (direct?.room !== undefined) await direct.room;
     }
   }
   for (const hash of hashes ?? []) hash.digest();
   closeSync(blob);
+  direct?.zeros(-direct.length & (PAGE - 1));
+  await direct?.finish();
   if (file === undefined) return;
   fdatasyncSync(file);
   closeSync(file);

@@ -78,7 +78,7 @@ async function ownPid(pid: number): Promise<number> {
 }
 
 /** rchar and wchar of /proc/PID/io (proc(5)). */
-async function ioBytes(pid: number): Promise<number> {
+export async function ioBytes(pid: number): Promise<number> {
   const text = await readFile(`/proc/${pid}/io`, "utf8");
   const [, read = "0"] = /^rchar: (\d+)$/m.exec(text) ?? [];
   const [, written = "0"] = /^wchar: (\d+)$/m.exec(text) ?? [];

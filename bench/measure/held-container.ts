@@ -38,8 +38,9 @@ export async function holdContainer(arm: OpenArm, options: HoldOptions): Promise
 /** It ends when its standard input does. */
 async function holdAttached(arm: OpenArm, options: HoldOptions): Promise<HeldContainer> {
   const words = ["sh", "-c", `echo ${READY}; cat >/dev/null`];
-  const { command, args } = await arm.run({ ...options, words, interactive: true });
-  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+  const { command, args, variables } = await arm.run({ ...options, words, interactive: true });
+  const env = { ...process.env, ...variables };
+  const child = spawn(command, args, { env, stdio: ["pipe", "pipe", "pipe"] });
   child.stdin.on("error", () => {});
   let [said, errors] = ["", ""];
   child.stderr.on("data", (chunk: Buffer) => {

@@ -28,6 +28,12 @@ export async function processesWith(mark: string): Promise<readonly number[]> {
   return all.filter(({ commandLine }) => commandLine.includes(mark)).map(({ pid }) => pid);
 }
 
+/** Processes by the name of their program (`comm`, proc(5)). */
+export async function processesNamed(...names: readonly string[]): Promise<readonly number[]> {
+  const all = await processes();
+  return all.filter(({ name }) => names.includes(name)).map(({ pid }) => pid);
+}
+
 /** utime and stime of /proc/PID/stat in ticks of 10 ms (proc(5)). @returns `milliseconds` */
 export async function cpuTimeOf(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8");
@@ -85,6 +91,7 @@ function end(pid: number, signal: NodeJS.Signals): void {
 interface ProcessView {
   readonly pid: number;
   readonly parent: number;
+  readonly name: string;
   readonly commandLine: string;
 }
 
@@ -95,15 +102,17 @@ async function processes(): Promise<readonly ProcessView[]> {
   return read.filter((each) => each !== undefined).filter(({ pid }) => pid !== process.pid);
 }
 
-async function readProcess(name: string): Promise<ProcessView | undefined> {
+async function readProcess(entry: string): Promise<ProcessView | undefined> {
   try {
     const [stat, commandLine] = await Promise.all([
-      readFile(`/proc/${name}/stat`, "utf8"),
-      readFile(`/proc/${name}/cmdline`, "utf8"),
+      readFile(`/proc/${entry}/stat`, "utf8"),
+      readFile(`/proc/${entry}/cmdline`, "utf8"),
     ]);
     // the name in brackets may hold anything: the fields go on behind the last one (proc(5))
-    const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-    return { pid: Number(name), parent, commandLine };
+    const end = stat.lastIndexOf(")");
+    const parent = Number(stat.slice(end + 2).split(" ")[1]);
+    const name = stat.slice(stat.indexOf("(") + 1, end);
+    return { pid: Number(entry), parent, name, commandLine };
   } catch {
     return undefined;
   }

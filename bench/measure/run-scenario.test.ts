@@ -54,6 +54,30 @@ async function run(table: Record<string, readonly (Measures | Error)[]>, order: 
 }
 
 describe("runScenario", () => {
+  it("makes an arm with machines one for each of their sources, where the scenario tells them apart", async () => {
+    const seen: unknown[] = [];
+    const { metrics } = await runScenario(
+      { ...scenario({ a: [], b: [] }, []), sources: ["clone", "boot"], warmUp: false },
+      {
+        arms: [arm("a"), { ...arm("b"), isolation: "vm" }],
+        rounds: 1,
+        rest: 0,
+        image: "",
+        stage: (of, source) => {
+          seen.push([of.name, source]);
+          return { arm: of } as Stage;
+        },
+        say: () => {},
+      },
+    );
+    assert.deepEqual(metrics, []);
+    assert.deepEqual(seen, [
+      ["a", undefined],
+      ["b", "clone"],
+      ["b", "boot"],
+    ]);
+  });
+
   it("takes arms in turn, forwards and backwards, leaves the warm-up out, and pairs each arm with those before it", async () => {
     const order: string[] = [];
     const times = (...values: number[]) => values.map((time) => ({ time }));

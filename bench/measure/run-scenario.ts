@@ -5,6 +5,7 @@
 
 import { setTimeout } from "node:timers/promises";
 import { type Arm, Lacking } from "../arms/arm.ts";
+import { type MachineSource, variantName } from "../arms/machine-source.ts";
 import type { MetricResult, ScenarioResult } from "../result/result.ts";
 import type { Measures, Metric, Scenario, Session, Stage } from "../scenarios/scenario.ts";
 import { bootstrapMedian } from "./bootstrap.ts";
@@ -17,7 +18,7 @@ export interface RunScenarioOptions {
   readonly image: string;
   /** before each turn, in `milliseconds`: what the arm before has left behind ends meanwhile */
   readonly rest: number;
-  readonly stage: (arm: Arm) => Stage;
+  readonly stage: (arm: Arm, source: MachineSource | undefined) => Stage;
   readonly say: (text: string) => void;
   /** ends the scenario before its next round of an arm */
   readonly signal?: AbortSignal;
@@ -43,13 +44,14 @@ export async function runScenario(
     say(`${scenario.name}: ${arm}: ${error instanceof Lacking ? "" : "failed: "}${reason}`);
   };
   try {
-    for (const arm of options.arms) {
+    for (const { arm, source } of variants(options.arms, scenario)) {
       options.signal?.throwIfAborted();
+      const name = variantName(arm.name, source);
       try {
-        const session = await scenario.open(options.stage(arm));
-        runners.push({ arm: arm.name, session, rounds: [] });
+        const session = await scenario.open(options.stage(arm, source));
+        runners.push({ arm: name, session, rounds: [] });
       } catch (error) {
-        await giveUp(arm.name, error);
+        await giveUp(name, error);
       }
     }
     let running: readonly Runner[] = runners;
@@ -74,6 +76,20 @@ export async function runScenario(
   const { name, title, question } = scenario;
   const metrics = metricsOf(scenario, runners).map((place) => metricResult(place, runners));
   return { name, title, question, image, rounds, metrics, lacking };
+}
+
+interface Variant {
+  readonly arm: Arm;
+  readonly source: MachineSource | undefined;
+}
+
+/** Each arm, one with machines once for each source of theirs that the scenario tells apart. */
+function variants(arms: readonly Arm[], { sources }: Scenario): readonly Variant[] {
+  return arms.flatMap((arm): readonly Variant[] =>
+    sources === undefined || arm.isolation !== "vm"
+      ? [{ arm, source: undefined }]
+      : sources.map((source) => ({ arm, source })),
+  );
 }
 
 /** A metric, or one of a family's items. */

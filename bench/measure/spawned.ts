@@ -17,9 +17,10 @@ export interface Spawned {
 const TAIL = 3;
 
 /** @throws Error with the command's own words when it does not end with 0 */
-export async function spawned({ command, args }: CommandLine): Promise<Spawned> {
+export async function spawned({ command, args, variables }: CommandLine): Promise<Spawned> {
   const started = performance.now();
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const env = { ...process.env, ...variables };
+  const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe"] });
   const output: Buffer[] = [];
   const errors: Buffer[] = [];
   let firstByte: number | undefined;

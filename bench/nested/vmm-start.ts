@@ -1,6 +1,7 @@
 /**
  * Runs in the nested host: starts of our VMM and of QEMU's microvm in turn, with the same kernel, the same initramfs
- * and KVM, up to the agent's first byte; and clones of a template, up to the agent's answer. Prints one line of JSON.
+ * and KVM, up to the agent's first byte, also in a process of the VMM that was started ahead, as the daemon's pool does;
+ * and clones of a template, up to the agent's answer. Prints one line of JSON.
  *
  * usage: node bench/nested/vmm-start.ts RUNS
  */
@@ -12,6 +13,7 @@ import type { Duplex } from "node:stream";
 import { connectAgent } from "../../host/agent/agent-client.ts";
 import type { Hypervisor, Machine } from "../../host/vmm/hypervisor.ts";
 import { KvmHypervisor } from "../../host/vmm/process/kvm-hypervisor.ts";
+import { VmmProcess } from "../../host/vmm/process/vmm-process.ts";
 import { QemuHypervisor } from "../../host/vmm/qemu/qemu-hypervisor.ts";
 import { interleave } from "../measure/interleave.ts";
 import { INITRAMFS, KERNEL } from "../paths.ts";
@@ -36,6 +38,11 @@ const comparison = await interleave(
         exits.push(count ?? Number.NaN);
         return age ?? Number.NaN;
       },
+    },
+    { name: "dvm-vmm, its process there already: begin to agent ready", once: () => ahead(true) },
+    {
+      name: "dvm-vmm, its process there already: first KVM ioctl to agent ready",
+      once: () => ahead(false),
     },
     { name: "dvm-vmm, a clone: exec to agent's answer", once: () => timed(cloning, connectAgent) },
     {
@@ -64,6 +71,19 @@ async function timed(
   const time = performance.now() - start;
   await machine[Symbol.asyncDispose]();
   return time;
+}
+
+/** @returns the time since the VMM heard of its machine, or since it first called KVM */
+async function ahead(isWhole: boolean): Promise<number> {
+  await using spare = await kvm.prepare(config());
+  if (spare === undefined) throw new Error("no process was started ahead");
+  const start = performance.now();
+  const machine = await spare.become(config());
+  const time = performance.now() - start;
+  if (!(machine instanceof VmmProcess)) throw new Error("a machine of another VMM");
+  const { age } = (await machine.statistics()) as Record<string, number>;
+  await machine.kill();
+  return isWhole ? time : (age ?? Number.NaN);
 }
 
 function config() {

@@ -1,5 +1,6 @@
 /** How arms look: one colour each, the same in every plot of a page. */
 
+import { splitVariant } from "../arms/machine-source.ts";
 import type { ArmResult } from "../result/result.ts";
 
 export interface ArmStyle {
@@ -18,7 +19,10 @@ export function armStyle(arms: readonly ArmResult[]): ArmStyle {
   for (const { name, isolation } of arms)
     classes.set(name, `${isolation}-${(counts[isolation]++ % COLOURS) + 1}`);
   return {
-    classOf: (arm) => classes.get(arm) ?? "vm-1",
-    titleOf: (arm) => arms.find(({ name }) => name === arm)?.title ?? arm,
+    classOf: (name) => classes.get(splitVariant(name).arm) ?? "vm-1",
+    titleOf: (full) => {
+      const { arm, rest } = splitVariant(full);
+      return `${arms.find(({ name }) => name === arm)?.title ?? arm}${rest}`;
+    },
   };
 }

@@ -40,10 +40,7 @@ ${armsSection(result, style)}
 <section id="method"><h2>How it was measured</h2><div class="card"><ul>${METHOD.map((sentence) => `<li>${text(sentence)}</li>`).join("")}</ul></div></section>
 <section id="machine"><h2>The machine</h2><div class="card wide">${table(
     ["", ""],
-    manifest(result.environment).map(([name, value]) => [
-      text(name),
-      `<code>${text(value)}</code>`,
-    ]),
+    manifest(result).map(([name, value]) => [text(name), `<code>${text(value)}</code>`]),
   )}</div></section>
 <footer>Made by dvm bench, result version ${result.version}. Each figure here stands in the JSON beside this page.</footer>
 </main>

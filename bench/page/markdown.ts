@@ -25,7 +25,7 @@ export function markdownPage(result: BenchResult): string {
     "## How it was measured",
     METHOD.map((sentence) => `- ${sentence}`).join("\n"),
     "## The machine",
-    table(["what", "value"], manifest(result.environment)),
+    table(["what", "value"], manifest(result)),
   ].join("\n\n")}\n`;
 }
 

@@ -1,17 +1,25 @@
 /** The top of a page: what dvm costs over each of the ways without a VM, at a glance. */
 
+import { splitVariant } from "../arms/machine-source.ts";
 import type { ArmStyle } from "./arm-style.ts";
 import { formatRatio } from "./format.ts";
-import { forestPlot } from "./plots/forest.ts";
+import { type ForestRow, forestPlot } from "./plots/forest.ts";
 import { escapeMarkup as text } from "./plots/svg.ts";
 import type { Cost } from "./story.ts";
 
 /** Cards at the top; the plots below have all. */
 const CARDS = 4;
+/** Scenarios that most come for, before all others. */
+const FIRST = ["start", "exec", "memory", "cpu", "disk", "network"];
 
-/** The first cost of each scenario, large. */
+/** The first cost of the scenarios that matter most, large. */
 export function headline(all: readonly Cost[], style: ArmStyle): string {
-  const scenarios = [...Map.groupBy(all, ({ scenario }) => scenario.name).values()];
+  const byScenario = Map.groupBy(all, ({ scenario }) => scenario.name);
+  const order = new Set([...FIRST, ...byScenario.keys()]);
+  const scenarios = [...order].flatMap((name) => {
+    const costs = byScenario.get(name);
+    return costs === undefined ? [] : [costs];
+  });
   const cards = scenarios.slice(0, CARDS).map((costs) => {
     const [first] = costs;
     const same = costs.filter(({ metric, arm }) => metric === first?.metric && arm === first.arm);
@@ -26,19 +34,36 @@ export function headline(all: readonly Cost[], style: ArmStyle): string {
   return cards.length === 0 ? "" : `<div class="headline">${cards.join("")}</div>`;
 }
 
-/** A plot for each base. */
+/** A plot for each of dvm's backends, in which each base has its colour. */
 export function overview(all: readonly Cost[], style: ArmStyle): string {
-  const bases = Map.groupBy(all, ({ over }) => over);
-  const cards = [...bases].map(([over, costs]) => {
-    const many = new Set(costs.map(({ arm }) => arm)).size > 1;
-    const rows = costs.map(({ scenario, metric, arm, cost }) => ({
-      name: `${scenario.name}: ${metric.title}${many ? ` · ${style.titleOf(arm)}` : ""}`,
-      class: style.classOf(arm),
-      ...cost,
+  const backends = Map.groupBy(all, ({ arm }) => splitVariant(arm).arm);
+  const cards = [...backends].map(([backend, costs]) => {
+    const bases = [...new Set(costs.map(({ over }) => over))].map((name) => ({
+      name,
+      class: style.classOf(name),
     }));
-    const title = `cost over ${style.titleOf(over)}, median and 95 % interval`;
-    return `<div class="card"><h3>dvm over <span class="${style.classOf(over)}">${text(style.titleOf(over))}</span></h3>${forestPlot(rows, title)}</div>`;
+    const title = `cost of ${style.titleOf(backend)}, median and 95 % interval`;
+    const over = bases.map(
+      (base) => `<span class="${base.class}">${text(style.titleOf(base.name))}</span>`,
+    );
+    const head = `<span class="${style.classOf(backend)}">${text(style.titleOf(backend))}</span> over ${over.join(", ")}`;
+    return `<div class="card"><h3>${head}</h3>${forestPlot({ rows: rowsOf(costs, style), bases, title })}</div>`;
   });
   if (cards.length === 0) return "";
   return `<section id="overview"><h2>At a glance</h2><p class="soft">At 1 dvm costs nothing, to the right it costs more, to the left it is the better one. For a measure of which more is better, the ratio is turned round.</p>${cards.join("")}</section>`;
+}
+
+function rowsOf(costs: readonly Cost[], style: ArmStyle): readonly ForestRow[] {
+  const key = ({ scenario, metric, arm }: Cost): string =>
+    [scenario.name, metric.name, arm].join(" ");
+  return [...Map.groupBy(costs, key).values()].flatMap((same) => {
+    const [first] = same;
+    if (first === undefined) return [];
+    const { scenario, metric, arm } = first;
+    const points = same.map(
+      ({ over, cost }) => [over, { class: style.classOf(over), ...cost }] as const,
+    );
+    const name = `${metric.title}${splitVariant(arm).rest}`;
+    return [{ group: scenario.name, name, points: new Map(points) }];
+  });
 }

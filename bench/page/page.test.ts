@@ -5,6 +5,7 @@ import { type BenchResult, parseResult } from "../result/result.ts";
 import { sampleResult } from "../result/test-result.ts";
 import { htmlPage } from "./html.ts";
 import { markdownPage } from "./markdown.ts";
+import { forestPlot } from "./plots/forest.ts";
 import { makeScale } from "./plots/scale.ts";
 import { costs, warnings } from "./story.ts";
 import { textTable } from "./text.ts";
@@ -23,6 +24,33 @@ describe("htmlPage", () => {
       assert.equal(plot.match(/data-unit="[^"]+"/g)?.length, 2, plot);
       assert.match(plot, /class="axis-title"[^>]*>[^<]+\[[^<]+\]</);
     }
+  });
+
+  it("draws what dvm costs over several bases in one plot, each in its colour and with its figure", () => {
+    const point = (of: string, median: number) =>
+      [of, { class: `c-${of}`, median, low: median / 2, high: median * 2 }] as const;
+    const drawn = forestPlot({
+      title: "cost",
+      bases: [
+        { name: "unshare", class: "c-unshare" },
+        { name: "podman", class: "c-podman" },
+      ],
+      rows: [
+        {
+          group: "start",
+          name: "exit",
+          points: new Map([point("unshare", 8), point("podman", 2)]),
+        },
+        { group: "start", name: "first", points: new Map([point("podman", 3)]) },
+      ],
+    });
+    assert.deepEqual(drawn.match(/<g class="row [^"]+"/g), [
+      '<g class="row c-unshare"',
+      '<g class="row c-podman"',
+      '<g class="row c-podman"',
+    ]);
+    assert.equal(drawn.match(/class="group"/g)?.length, 1);
+    for (const figure of [">8×<", ">2×<", ">3×<"]) assert.match(drawn, new RegExp(figure));
   });
 
   it("loads nothing and runs nothing", () => {
@@ -83,7 +111,7 @@ describe("htmlPage", () => {
 describe("markdownPage", () => {
   it("has the page's figures, and keeps its tables whole", () => {
     const markdown = markdownPage(sampleResult);
-    assert.match(markdown, /\| dvm, QEMU, emulated \(TCG\) \| 3 \| 200 \| 330 \| /);
+    assert.match(markdown, /\| dvm, QEMU \(TCG\) \| 3 \| 200 \| 330 \| /);
     assert.match(markdown, /says &lt;b>no&lt;\/b> \\\| and more/);
   });
 });

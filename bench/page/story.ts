@@ -1,7 +1,8 @@
 /** What a page says of a result, before it is HTML or Markdown. */
 
+import { splitVariant } from "../arms/machine-source.ts";
 import type { Interval } from "../measure/bootstrap.ts";
-import type { BenchResult, Environment, MetricResult, ScenarioResult } from "../result/result.ts";
+import type { BenchResult, MetricResult, ScenarioResult } from "../result/result.ts";
 
 /** What a thing costs over the base, whichever way its unit runs: above 1 it costs more. */
 export interface Cost {
@@ -25,7 +26,7 @@ export function costs({ arms, scenarios }: BenchResult): readonly Cost[] {
       .filter(({ family, better }) => family === undefined && better !== "neither")
       .flatMap((metric) =>
         metric.ratios
-          .filter(({ arm, over }) => machines.has(arm) && BASES.includes(over))
+          .filter(({ arm, over }) => machines.has(splitVariant(arm).arm) && BASES.includes(over))
           .map(({ arm, over, interval }) => ({
             scenario,
             metric,
@@ -98,12 +99,15 @@ export const METHOD: readonly string[] = [
   "Arms take turns, forwards and backwards, A B C, C B A, after a warm-up round that is not counted: a drift of the machine meets all alike, and none always follows the same other.",
   "Figures are medians; the spread is shown as each single measurement, the minimum, the 95th and the 99th percentile. Nothing is extrapolated, and no best run is picked.",
   "A ratio is taken round by round over the first arm; the figure is the median of the ratios, with a 95 % interval by the bootstrap. With few rounds such an interval is wide, or too narrow where all rounds happen to agree.",
+  "Percentiles lie between the two nearest measurements: with fewer than 20 rounds the 95th, with fewer than 100 the 99th lies between the two largest ones.",
   "Before the scenarios each arm runs a container that tells its kernel release, boot id, control group and PID namespace. An arm that did not run where it says is left out.",
 ];
 
 /** The manifest as rows. */
-export function manifest(environment: Environment): readonly (readonly [string, string])[] {
-  const e = environment;
+export function manifest({
+  environment: e,
+  seconds,
+}: BenchResult): readonly (readonly [string, string])[] {
   const rows: (readonly [string, string | undefined])[] = [
     ["taken", e.date],
     ["CPU", `${e.cpu}, ${e.cpus} CPUs`],
@@ -117,6 +121,7 @@ export function manifest(environment: Environment): readonly (readonly [string, 
     ["dvm's commit", e.commit],
     ["Node", e.node],
     ["QEMU", e.qemu],
+    ["length of one run of a tool", `${seconds} s`],
     ...Object.entries(e.versions ?? {}).sort(),
   ];
   return rows.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));

@@ -48,6 +48,7 @@ code { font: 13px/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
 .plot { display: block; width: 100%; height: auto; margin: 10px 0 0; font: 13px system-ui, sans-serif; }
 .plot text { fill: var(--ink); }
 .plot .tick, .plot .axis-title { fill: var(--soft); font-size: 12px; }
+.plot .group { font-weight: 600; font-size: 12px; fill: var(--soft); }
 .plot .grid { stroke: var(--grid); }
 .plot .frame { stroke: var(--line); }
 .plot .figure { font-weight: 600; font-variant-numeric: tabular-nums; }

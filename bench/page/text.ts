@@ -26,6 +26,9 @@ export function textTable(result: BenchResult): string {
   return `${lines.join("\n")}\n`;
 }
 
+/** Room for an arm's name, in characters. */
+const ARM = 25;
+
 /** Longest reason, in characters. */
 const MAX_REASON = 300;
 
@@ -52,7 +55,7 @@ function familyLines(items: readonly MetricResult[]): readonly string[] {
     const shown = largest.slice(0, MAX_ITEMS);
     const more = largest.length > shown.length ? `, ${largest.length - shown.length} more` : "";
     const words = shown.map(({ title, median }) => `${title} ${formatValue(median)}`);
-    return `    ${arm.padEnd(14)} ${words.join(", ")}${more}`;
+    return `    ${arm.padEnd(ARM)} ${words.join(", ")}${more}`;
   });
   return [`  ${first.family.title} [${first.unit}]`, ...lines];
 }
@@ -67,7 +70,7 @@ function metricLines({ title, unit, arms, ratios }: MetricResult): readonly stri
           ? ""
           : `   ${formatRatio(ratio.median)} (${formatRatio(ratio.low)} to ${formatRatio(ratio.high)})`;
       const figures = [min, median, p95, p99].map((value) => formatValue(value).padStart(9));
-      return `    ${arm.padEnd(14)} n ${n}  min ${figures[0]}  median ${figures[1]}  p95 ${figures[2]}  p99 ${figures[3]}${over}`;
+      return `    ${arm.padEnd(ARM)} n ${n}  min ${figures[0]}  median ${figures[1]}  p95 ${figures[2]}  p99 ${figures[3]}${over}`;
     }),
   ];
 }

@@ -74,7 +74,7 @@ export const sampleResult: BenchResult = {
     },
     {
       name: "dvm-qemu-tcg",
-      title: "dvm, QEMU, emulated (TCG)",
+      title: "dvm, QEMU (TCG)",
       isolation: "vm",
       how: "dvm run",
       control,

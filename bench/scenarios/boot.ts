@@ -12,11 +12,16 @@ import { benchLayout } from "../image/bench-layout.ts";
 import { deviceAccesses, TRACE_WORDS } from "../machine/device-accesses.ts";
 import { imageDisk } from "../machine/image-disk.ts";
 import { buildPlugin } from "../machine/plugin.ts";
-import { BOOT_MEMORY, tracedBoot } from "../machine/traced-boot.ts";
+import { BOOT_MEMORY, ioBytes, tracedBoot } from "../machine/traced-boot.ts";
+import { cpuTimeOf } from "../measure/processes.ts";
 import { INITRAMFS, KERNEL } from "../paths.ts";
 import { type Measures, type Metric, plainSession, type Scenario, type Stage } from "./scenario.ts";
 
 const COUNTED = `QEMU's microvm with ${BOOT_MEMORY} MiB and one vCPU, -icount shift=6, a TCG plugin that counts each instruction`;
+
+/** What a shell does with small files: forks, executions, and what the file system costs the guest. */
+const FILES = 50;
+const WORKLOAD = `for n in $(seq ${FILES}); do echo $n >/tmp/$n; done; ls -l /tmp | wc -l; cat /tmp/* | wc -c; rm /tmp/*`;
 
 const metrics: readonly Metric[] = [
   {
@@ -39,6 +44,13 @@ const metrics: readonly Metric[] = [
     unit: "M instructions",
     better: "lower",
     how: `${COUNTED}; a boot with a container of busybox, less one without: create, start, true, its end`,
+  },
+  {
+    name: "instructions-workload",
+    title: `guest instructions of a workload: ${FILES} files written, listed, read and removed`,
+    unit: "M instructions",
+    better: "lower",
+    how: `${COUNTED}; a container that runs \`${WORKLOAD}\`, less one that runs \`true\``,
   },
   {
     name: "cpu",
@@ -149,12 +161,15 @@ async function instructionCounts(stage: Stage, folder: string): Promise<() => Pr
     const init = await startBareQemu({ ...options, initramfs: floor, tscKhz: 2_000_000 }).end;
     const ready = readCount((await tracedBoot({ accelerator: "tcg", counter })).said);
     const idle = readCount((await tracedBoot({ accelerator: "tcg", counter, disks })).said);
-    const words = ["true"];
-    const ran = readCount((await tracedBoot({ accelerator: "tcg", counter, disks, words })).said);
+    const [nothing, work] = [["true"], ["sh", "-c", WORKLOAD]];
+    const count = async (words: readonly string[]): Promise<number> =>
+      readCount((await tracedBoot({ accelerator: "tcg", counter, disks, words })).said);
+    const [ran, worked] = [await count(nothing), await count(work)];
     return {
       "instructions-init": readCount(init),
       "instructions-ready": ready,
       "instructions-container": ran - idle,
+      "instructions-workload": worked - ran,
     };
   };
 }
@@ -201,8 +216,14 @@ async function ownBoot({ folder, newName }: Stage): Promise<Measures> {
     runDirectory,
   };
   await using machine = await new KvmHypervisor().start(config);
+  const [cpu, bytes] = await Promise.all([cpuTimeOf(machine.pid), ioBytes(machine.pid)]);
   const { exits, kvm } = readStatistics(await machine.statistics());
-  return { exits, ...family("kvm", new Map(Object.entries(kvm).filter(([, count]) => count > 0))) };
+  return {
+    cpu,
+    bytes,
+    exits,
+    ...family("kvm", new Map(Object.entries(kvm).filter(([, count]) => count > 0))),
+  };
 }
 
 function readStatistics(value: unknown): { exits: number; kvm: Readonly<Record<string, number>> } {

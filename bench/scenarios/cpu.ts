@@ -1,8 +1,7 @@
 /** CPU: integers and floating point, one thread and one on each CPU. */
 
 import { availableParallelism } from "node:os";
-import type { Scenario } from "./scenario.ts";
-import { caught, stressFigure, type ToolRun, toolSession } from "./tool-runs.ts";
+import { caught, stressFigure, type ToolRun, toolScenario, toolSession } from "./tool-runs.ts";
 
 const CPUS = availableParallelism();
 const EVENTS = caught(/events per second: +([0-9.]+)/);
@@ -16,8 +15,14 @@ function sysbench(name: string, threads: number, title: string): ToolRun {
   };
 }
 
-function stress(name: string, method: string, title: string): ToolRun {
-  const line = `stress-ng --cpu 1 --cpu-method ${method} --timeout $SECONDS_EACH --metrics-brief`;
+interface StressOptions {
+  readonly method: string;
+  readonly threads: number;
+  readonly title: string;
+}
+
+function stress(name: string, { method, threads, title }: StressOptions): ToolRun {
+  const line = `stress-ng --cpu ${threads} --cpu-method ${method} --timeout $SECONDS_EACH --metrics-brief`;
   return {
     metric: { name, title, unit: "operations/s", better: "higher", how: line },
     line,
@@ -28,18 +33,23 @@ function stress(name: string, method: string, title: string): ToolRun {
 const runs = [
   sysbench("one-thread", 1, "prime numbers, one thread"),
   sysbench("all-threads", CPUS, `prime numbers, ${CPUS} threads`),
-  stress("integer", "int64", "integers, one thread"),
-  stress("floating-point", "double", "floating point, one thread"),
+  stress("integer", { method: "int64", threads: 1, title: "integers, one thread" }),
+  stress("integer-all", { method: "int64", threads: CPUS, title: `integers, ${CPUS} threads` }),
+  stress("floating-point", { method: "double", threads: 1, title: "floating point, one thread" }),
+  stress("floating-point-all", {
+    method: "double",
+    threads: CPUS,
+    title: `floating point, ${CPUS} threads`,
+  }),
 ];
 
-export const cpu: Scenario = {
-  name: "cpu",
-  title: "Computing",
-  question: "What does work cost that asks the kernel for nothing?",
-  tools: ["sysbench", "stress-ng"],
-  rounds: 3,
-  usual: true,
-  arms: "all",
-  metrics: runs.map(({ metric }) => metric),
-  open: (stage) => toolSession(stage, runs, { cpus: CPUS }),
-};
+export const cpu = toolScenario(
+  {
+    name: "cpu",
+    title: "Computing",
+    question: "What does work cost that asks the kernel for nothing?",
+    tools: ["sysbench", "stress-ng"],
+  },
+  runs,
+  (stage) => toolSession(stage, runs, { cpus: CPUS }),
+);

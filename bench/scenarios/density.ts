@@ -1,10 +1,13 @@
 /** Density: containers until the machine is full. */
 
 import { readFile } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
 import { Lacking, type OpenArm } from "../arms/arm.ts";
 import { holdContainer } from "../measure/held-container.ts";
 import { type Measures, plainSession, type Scenario, type Stage } from "./scenario.ts";
 
+/** From the last start to the measurement, in `milliseconds`. */
+const SETTLE = 500;
 /** Part of the host's memory that is left to the host: a machine that swaps measures its disk. */
 const SPARE = 0.1;
 
@@ -20,17 +23,31 @@ export const density: Scenario = {
   metrics: [
     {
       name: "containers",
-      title: "idle containers when full",
+      title: "idle containers at the end",
       unit: "containers",
-      better: "higher",
-      how: `started one after the other until less than ${SPARE * 100} % of the host's memory was available or one did not start`,
+      better: "neither",
+      how: `started one after the other until less than ${SPARE * 100} % of the host's memory was available, one did not start, or there were as many as --count allows: what was left tells whether the machine was full`,
     },
     {
-      name: "seconds",
-      title: "time until full",
-      unit: "s",
+      name: "left",
+      title: "memory of the host that was left",
+      unit: "%",
+      better: "neither",
+      how: "MemAvailable over MemTotal of /proc/meminfo with these containers",
+    },
+    {
+      name: "taken",
+      title: "memory that the host has less, for each container",
+      unit: "MiB",
       better: "lower",
-      how: "of all these starts together",
+      how: "what MemAvailable fell by from before the first start, over the number of containers: page cache, the kernel's own memory and what else the machine did are in it",
+    },
+    {
+      name: "rate",
+      title: "containers started in a second, one after the other",
+      unit: "containers/s",
+      better: "higher",
+      how: "number of containers over the time of all starts",
     },
   ],
   async open(stage) {
@@ -42,28 +59,40 @@ export const density: Scenario = {
 async function fill(arm: OpenArm, stage: Stage): Promise<Measures> {
   const limit = Math.max(...stage.settings.counts);
   await using held = new AsyncDisposableStack();
+  const before = await hostMemory();
   const started = performance.now();
-  for (let count = 0; count < limit; count++) {
-    const full = (await availablePart()) < SPARE;
-    const next = full
-      ? undefined
-      : await holdContainer(arm, { name: stage.newName() }).catch((error: Error) => {
-          stage.say(`density: ${stage.arm.name}: container ${count + 1}: ${error.message}`);
-          return undefined;
-        });
-    if (next === undefined)
-      return { containers: count, seconds: (performance.now() - started) / 1000 };
+  let count = 0;
+  for (let now = before; count < limit && now.available / now.total >= SPARE; count++) {
+    const next = await holdContainer(arm, { name: stage.newName() }).catch((error: Error) => {
+      stage.say(`density: ${stage.arm.name}: container ${count + 1}: ${error.message}`);
+      return undefined;
+    });
+    if (next === undefined) break;
     held.use(next);
+    now = await hostMemory();
   }
-  throw new Lacking(
-    `the machine was not full with ${limit} containers, the most that were asked for (--count N)`,
-  );
+  if (count === 0) throw new Lacking("not one container was held: no memory, or none started");
+  const rate = count / ((performance.now() - started) / 1000);
+  await setTimeout(SETTLE);
+  const { available, total } = await hostMemory();
+  return {
+    containers: count,
+    left: (available / total) * 100,
+    taken: (before.available - available) / count,
+    rate,
+  };
 }
 
-/** MemAvailable over MemTotal (proc(5)). */
-async function availablePart(): Promise<number> {
+interface HostMemory {
+  /** MemAvailable of /proc/meminfo (proc(5)), in `MiB` */
+  readonly available: number;
+  /** MemTotal, in `MiB` */
+  readonly total: number;
+}
+
+async function hostMemory(): Promise<HostMemory> {
   const text = await readFile("/proc/meminfo", "utf8");
   const field = (name: string): number =>
-    Number(new RegExp(`^${name}: +(\\d+) kB`, "m").exec(text)?.[1] ?? 0);
-  return field("MemAvailable") / field("MemTotal");
+    Number(new RegExp(`^${name}: +(\\d+) kB`, "m").exec(text)?.[1] ?? 0) / 1024;
+  return { available: field("MemAvailable"), total: field("MemTotal") };
 }

@@ -1,7 +1,7 @@
 /** Disk: the container's writable layer, as programs meet it, and the image's metadata. */
 
-import type { Metric, Scenario } from "./scenario.ts";
-import { caught, type ToolRun, toolSession } from "./tool-runs.ts";
+import type { Metric } from "./scenario.ts";
+import { caught, type ToolRun, toolScenario, toolSession } from "./tool-runs.ts";
 
 /** Of the file that is read and written; small enough for the default disk of any arm. */
 const SIZE = "64m";
@@ -102,18 +102,17 @@ const runs: readonly ToolRun[] = [
   },
 ];
 
-export const disk: Scenario = {
-  name: "disk",
-  title: "Disk",
-  question: "What does the way to the disk cost, and that to the image's files?",
-  tools: ["fio"],
-  rounds: 3,
-  usual: true,
-  arms: "all",
-  metrics: runs.map(({ metric }) => metric),
+export const disk = toolScenario(
+  {
+    name: "disk",
+    title: "Disk",
+    question: "What does the way to the disk cost, and that to the image's files?",
+    tools: ["fio"],
+  },
+  runs,
   // the list comes first in the container, before anything has warmed its caches
-  open: (stage) => toolSession(stage, runs.toReversed(), { durable: true }),
-};
+  (stage) => toolSession(stage, runs.toReversed(), { durable: true }),
+);
 
 /** fio says more than its JSON: what stands before the first and behind the last bracket is left out. */
 export function readFio(output: string, kind: "read" | "write", figure: Figure): number {

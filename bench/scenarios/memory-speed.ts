@@ -1,7 +1,6 @@
 /** Memory: how fast it is read and written, in a row and at random. */
 
-import type { Scenario } from "./scenario.ts";
-import { caught, type ToolRun, toolSession } from "./tool-runs.ts";
+import { caught, type ToolRun, toolScenario } from "./tool-runs.ts";
 
 /** Larger than a cache of the second level, smaller than any guest. */
 const BLOCK = "16M";
@@ -22,14 +21,12 @@ const runs = [
   run("random-write", "--memory-oper=write --memory-access-mode=rnd", "writes at random"),
 ];
 
-export const memorySpeed: Scenario = {
-  name: "memory-speed",
-  title: "Speed of memory",
-  question: "What does a second level of page tables, or emulation, cost?",
-  tools: ["sysbench"],
-  rounds: 3,
-  usual: true,
-  arms: "all",
-  metrics: runs.map(({ metric }) => metric),
-  open: (stage) => toolSession(stage, runs),
-};
+export const memorySpeed = toolScenario(
+  {
+    name: "memory-speed",
+    title: "Speed of memory",
+    question: "What does a second level of page tables, or emulation, cost?",
+    tools: ["sysbench"],
+  },
+  runs,
+);

@@ -11,7 +11,7 @@ import { type Measures, plainSession, type Scenario, type Stage } from "./scenar
 const SETTLE = 500;
 
 const HOW =
-  "summed over every process whose command line holds the arm's own store, and their descendants: engine, daemon, monitor, VMM, helpers and the container's own; engines hold it detached, plain namespaces and runtimes attached; neither page cache nor the kernel's own memory; half a second after the last start";
+  "summed over every process whose command line holds the arm's own store, and their descendants (for docker the container's shim, dockerd and containerd, which may hold other containers too): engine, daemon, monitor, VMM, helpers and the container's own; engines hold it detached, plain namespaces and runtimes attached; neither page cache nor the kernel's own memory; half a second after the last start";
 
 export const memory: Scenario = {
   name: "memory",
@@ -74,16 +74,19 @@ async function raise(arm: OpenArm, stage: Stage, folder: string): Promise<Measur
   await using held = new AsyncDisposableStack();
   const measured = new Map<number, Memory>();
   // with the slash: the folder 1 is not the folder 10
-  const marks = [`${folder}/`];
+  const mark = `${folder}/`;
+  const further: (() => Promise<readonly number[]>)[] = [];
   let meminfo = "";
   for (let count = 1; count <= (counts.at(-1) ?? 1); count++) {
     const container = held.use(await holdContainer(arm, { name: stage.newName() }));
     if (count === 1 && stage.arm.isolation === "vm") meminfo = await guestMemory(arm, container);
-    if (arm.furtherMark !== undefined) marks.push(await arm.furtherMark(container.name));
+    const { furtherProcesses } = arm;
+    if (furtherProcesses !== undefined) further.push(() => furtherProcesses(container.name));
     if (!counts.includes(count)) continue;
     // helpers of the start have gone by then
     await setTimeout(SETTLE);
-    measured.set(count, await memoryOf(await processesOf(...marks)));
+    const pids = [await processesOf(mark), ...(await Promise.all(further.map((of) => of())))];
+    measured.set(count, await memoryOf([...new Set(pids.flat())]));
   }
   return toMeasures(measured, meminfo);
 }

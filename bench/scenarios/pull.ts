@@ -9,6 +9,12 @@ import { runCommand } from "../measure/command.ts";
 import { spawned } from "../measure/spawned.ts";
 import type { Scenario } from "./scenario.ts";
 
+/** Why an arm pulls nothing. */
+const NO_PULL = {
+  layers: "its daemon has one store, in which the image's layers are already",
+  unpacked: "images come to it by other programs: those of plain namespaces",
+} as const;
+
 export const pull: Scenario = {
   name: "pull",
   title: "Pull of an image",
@@ -28,7 +34,7 @@ export const pull: Scenario = {
   ],
   async open({ arm, folder, settings, newName, say }) {
     const { pull: commands, leave } = arm;
-    if (commands === undefined) throw new Lacking("it pulls what another arm pulls");
+    if (commands === undefined) throw new Lacking(NO_PULL[arm.images]);
     if (noRegistry !== false) throw new Lacking(noRegistry);
     const image = settings.image ?? "bench";
     const layout = await benchLayout(image, say);

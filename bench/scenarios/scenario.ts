@@ -1,6 +1,7 @@
 /** What a scenario is: what it measures, in which unit, how, and how one round of it is done by one arm. */
 
 import type { Arm, OpenArm } from "../arms/arm.ts";
+import type { MachineSource } from "../arms/machine-source.ts";
 
 export interface Metric {
   /** short name, unique in its scenario, such as `first-byte` */
@@ -36,6 +37,8 @@ export interface Scenario {
   readonly warmUp?: boolean;
   /** which arms it is for */
   readonly arms: "all" | "dvm";
+  /** which sources of machines are told apart, each as an arm of its own; absent: one, clones */
+  readonly sources?: readonly MachineSource[];
   /**
    * Makes an arm ready for rounds.
    *
@@ -47,6 +50,8 @@ export interface Scenario {
 /** What a scenario may use. */
 export interface Stage {
   readonly arm: Arm;
+  /** where the machines of its containers come from; absent: not told apart */
+  readonly source?: MachineSource;
   readonly settings: Settings;
   /** the arm with an image, made ready once for the whole bench: `bench`, `busybox`, `FOLDER:TAG` of a layout */
   readonly container: (image: string) => Promise<OpenArm>;

@@ -1,10 +1,16 @@
 /** Start: from the request to the first byte of the command's output, and to the command line's end. */
 
-import { spawned } from "../measure/spawned.ts";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { OpenArm } from "../arms/arm.ts";
+import { sourceOf } from "../arms/machine-source.ts";
+import { type Spawned, spawned } from "../measure/spawned.ts";
 import { phaseMeasures, phaseMetrics } from "./phases.ts";
-import { plainSession, type Scenario } from "./scenario.ts";
+import { plainSession, type Scenario, type Stage } from "./scenario.ts";
 
 const BUSYBOX = "busybox";
+
+const SOURCES = ["ready", "clone", "boot"] as const;
 
 export const start: Scenario = {
   name: "start",
@@ -29,17 +35,53 @@ export const start: Scenario = {
       better: "lower",
       how: "the same run, to the end of the command line, the container removed",
     },
+    {
+      name: "exit-over-node",
+      title: "request to exit, over an empty Node script",
+      unit: "×",
+      better: "lower",
+      how: "the same run, over the time of the Node that dvm's client runs in, with an empty file, right after it",
+    },
     ...phaseMetrics,
   ],
-  async open({ container, settings, newName }) {
-    const arm = await container(settings.image ?? BUSYBOX);
+  sources: SOURCES,
+  async open(stage) {
+    const { folder, settings } = stage;
+    const arm = await stage.container(settings.image ?? BUSYBOX);
+    const script = join(await mkdtemp(join(folder, "node-")), "empty.mjs");
+    await writeFile(script, "");
     return plainSession(async () => {
-      const line = await arm.run({ name: newName(), words: ["echo", "ready"] });
-      const { firstByte = Number.NaN, end, stderr } = await spawned(line);
-      return { "first-byte": firstByte, exit: end, ...phaseMeasures(stderr) };
+      const {
+        firstByte = Number.NaN,
+        end,
+        stderr,
+      } = await startOnce(arm, stage, ["echo", "ready"]);
+      const measures = { "first-byte": firstByte, exit: end, ...phaseMeasures(stderr) };
+      if (stage.source === undefined) return measures;
+      const node = await spawned({ command: process.execPath, args: [script] });
+      return { ...measures, "exit-over-node": end / node.end };
     });
   },
 };
+
+/** One that finds no machine ready, or no template, waits and starts again, so often at most. */
+const TRIES = 4;
+
+/** A start whose machine came from where the arm says. @throws Error when none does */
+async function startOnce(
+  arm: OpenArm,
+  { source, newName }: Stage,
+  words: readonly string[],
+): Promise<Spawned> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    await arm.settle?.();
+    const run = await spawned(await arm.run({ name: newName(), words }));
+    if (source === undefined || sourceOf(run.stderr) === source) return run;
+  }
+  throw new Error(
+    `none of ${TRIES} starts had a machine from where it should have come: ${source}`,
+  );
+}
 
 /** Containers that are started at the same moment. */
 const AT_ONCE = 4;
@@ -61,6 +103,7 @@ export const startConcurrent: Scenario = {
       how: `${AT_ONCE} command lines that run \`true\` are spawned together; until the last has ended`,
     },
   ],
+  sources: ["clone", "boot"],
   async open({ container, settings, newName }) {
     const arm = await container(settings.image ?? BUSYBOX);
     return plainSession(async () => {

@@ -1,10 +1,9 @@
 /** System calls: what the border between a program and its kernel costs, and what the kernel does behind it. */
 
-import type { Scenario } from "./scenario.ts";
-import { stressFigure, type ToolRun, toolSession } from "./tool-runs.ts";
+import { stressFigure, type ToolRun, toolScenario } from "./tool-runs.ts";
 
-function run(stressor: string, title: string): ToolRun {
-  const line = `stress-ng --${stressor} 1 --timeout $SECONDS_EACH --metrics-brief`;
+function run(stressor: string, title: string, words = ""): ToolRun {
+  const line = `stress-ng --${stressor} 1 ${words}--timeout $SECONDS_EACH --metrics-brief`;
   return {
     metric: { name: stressor, title, unit: "operations/s", better: "higher", how: line },
     line,
@@ -17,17 +16,16 @@ const runs = [
   run("null", "writes to /dev/null"),
   run("pipe", "messages through a pipe"),
   run("fork", "processes forked and awaited"),
-  run("mmap", "memory mapped, touched, unmapped"),
+  run("mmap", "4 MiB of memory mapped, touched, unmapped", "--mmap-bytes 4m "),
 ];
 
-export const syscalls: Scenario = {
-  name: "syscalls",
-  title: "System calls",
-  question: "What does a kernel of one's own cost at the border that programs cross all the time?",
-  tools: ["stress-ng"],
-  rounds: 3,
-  usual: true,
-  arms: "all",
-  metrics: runs.map(({ metric }) => metric),
-  open: (stage) => toolSession(stage, runs),
-};
+export const syscalls = toolScenario(
+  {
+    name: "syscalls",
+    title: "System calls",
+    question:
+      "What does a kernel of one's own cost at the border that programs cross all the time?",
+    tools: ["stress-ng"],
+  },
+  runs,
+);

@@ -3,7 +3,14 @@
 import type { ContainerOptions } from "../arms/arm.ts";
 import { benchError } from "../errors.ts";
 import { spawned } from "../measure/spawned.ts";
-import { type Measures, type Metric, plainSession, type Session, type Stage } from "./scenario.ts";
+import {
+  type Measures,
+  type Metric,
+  plainSession,
+  type Scenario,
+  type Session,
+  type Stage,
+} from "./scenario.ts";
 
 /** One tool's run, which gives one metric. */
 export interface ToolRun {
@@ -18,6 +25,19 @@ export interface ToolRunsOptions
   extends Pick<ContainerOptions, "network" | "cpus" | "memoryMiB" | "durable"> {
   /** shell that comes before the runs */
   readonly before?: string;
+}
+
+/** What a scenario that is a list of runs says for itself. */
+type ToolScenario = Pick<Scenario, "name" | "title" | "question" | "tools">;
+
+/** A usual scenario for all arms whose metrics are those of its runs, in this order. */
+export function toolScenario(
+  head: ToolScenario,
+  runs: readonly ToolRun[],
+  open: Scenario["open"] = (stage) => toolSession(stage, runs),
+): Scenario {
+  const metrics = runs.map(({ metric }) => metric);
+  return { ...head, rounds: 3, usual: true, arms: "all", metrics, open };
 }
 
 const MARK = "@@run ";

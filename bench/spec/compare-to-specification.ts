@@ -1,8 +1,10 @@
 /** What the project promises beside what was measured last. */
 
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { median } from "../measure/bootstrap.ts";
-import { SPECIFICATION } from "../paths.ts";
+import { PROJECT, SPECIFICATION } from "../paths.ts";
 import type { BenchResult } from "../result/result.ts";
 import { allScenarios } from "../scenarios/all-scenarios.ts";
 import { type Promised, readSpecification } from "./specification.ts";
@@ -100,9 +102,18 @@ function keeps({ bound, value }: Promised, figure: number): boolean {
   return bound === "at most" ? figure <= value : figure >= value;
 }
 
-function howTo({ scenario, metric }: Promised): string {
+/** The one command that measures a promise. */
+export function howTo({ scenario, metric, arm }: Promised): string {
   const known = allScenarios.some(({ name }) => name === scenario);
-  if (!known) return `node bench/${scenario.replace(/^(images|storage|vmm)-.*/, "$1")}.ts`;
+  if (!known) return `node ${ownBench(scenario)}`;
   const count = /:(\d+)$/.exec(metric)?.[1];
-  return `dvm bench ${scenario}${count === undefined ? "" : ` --count ${count}`}`;
+  const words = count === undefined ? [scenario] : [scenario, "--count", count];
+  return `dvm bench ${words.join(" ")}${arm.includes("kvm") ? ", where KVM runs Linux" : ""}`;
+}
+
+/** The bench whose name its results' names begin with, such as `images` for `images-umoci`. */
+function ownBench(result: string): string {
+  const words = result.split("-");
+  const names = words.map((_, n) => `bench/${words.slice(0, words.length - n).join("-")}.ts`);
+  return names.find((name) => existsSync(join(PROJECT, name))) ?? `bench, of ${result}`;
 }

@@ -1,12 +1,18 @@
 /** What the host shares with the machine, over virtio-fs. */
 
+import { major, minor } from "../linux/stat.ts";
 import { isSyscallError, type Syscalls } from "../syscalls/syscalls.ts";
 import { checkSerial, unmountIfAny } from "./disks.ts";
 import { containerError } from "./errors.ts";
-import { ensureFolder } from "./file-access.ts";
+import { ensureFolder, writeSetting } from "./file-access.ts";
 
 /** Tag of the file system that has all shares in its root, each under its name. */
 const SHARE_TAG = "dvm";
+/**
+ * What the kernel reads ahead, in `KiB`: as much as one request can bring (FUSE_MAX_MAX_PAGES, fs/fuse/fuse_i.h, Linux
+ * 6.1). Each request is a way to the host and back; the kernel's own 128 KiB make eight times as many.
+ */
+const READ_AHEAD = 1024;
 
 export interface Shares {
   /** the container's own folder for mounts */
@@ -58,5 +64,12 @@ function mountTag(
     throw error;
   }
   undo.push(() => unmountIfAny(sys, target));
+  readFurtherAhead(sys, target);
   return true;
+}
+
+/** Of the file system that is mounted there: it has a folder by its device's number. */
+function readFurtherAhead(sys: Syscalls, target: string): void {
+  const { dev } = sys.stat(target);
+  writeSetting(sys, `/sys/class/bdi/${major(dev)}:${minor(dev)}/read_ahead_kb`, `${READ_AHEAD}`);
 }

@@ -2,6 +2,7 @@
 
 import { F_SETFL, F_SETPIPE_SZ, O_CLOEXEC, O_NOCTTY, O_NONBLOCK, O_RDWR } from "../linux/fcntl.ts";
 import type { ProcessSpec } from "../protocol/container-spec.ts";
+import { MAX_DATA_PAYLOAD } from "../protocol/limits.ts";
 import type { Fd, Syscalls, WindowSize } from "../syscalls/syscalls.ts";
 
 /** The child's ends. */
@@ -38,7 +39,7 @@ export interface Stdio {
  * What the process may write before the agent has to run, in `bytes`: where the processor is emulated, going from
  * one address space to another and back takes longer than moving a usual pipe's content.
  */
-const OUTPUT_PIPE = 256 * 1024;
+const OUTPUT_PIPE = MAX_DATA_PAYLOAD;
 
 /** What is closed in the end. */
 type Opened = { readonly child: Fd[]; readonly agent: Fd[] };

@@ -45,13 +45,14 @@ export class InputPump implements IncomingHandlers {
     if (this.#stream !== undefined && !this.#complete) channel.resumeIncoming(this.#stream);
   }
 
-  readonly onData = (bytes: Uint8Array): void => {
+  readonly onData = (bytes: Uint8Array): true => {
     if (this.#broken || this.#stopped) {
       this.#stream?.consume(bytes.length);
-      return;
+      return true;
     }
     this.#waiting.push(bytes.slice());
     if (this.#watch.events === 0) this.#write();
+    return true;
   };
 
   readonly onEnd = (): void => {

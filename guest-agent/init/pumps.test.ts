@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ERRNO } from "../linux/errno.ts";
 import { decodeOffset, FrameReader, FrameType } from "../protocol/frame.ts";
-import { CREDIT_STEP, STREAM_WINDOW } from "../protocol/index.ts";
+import { CREDIT_STEP, STREAM_WINDOW, WIDE_CREDIT_STEP } from "../protocol/index.ts";
 import { IncomingStream, OutgoingStream } from "../protocol/stream.ts";
 import { RecordingSyscalls } from "../syscalls/recording-syscalls.ts";
 import { SyscallError } from "../syscalls/syscalls.ts";
@@ -63,16 +63,26 @@ describe("OutputPump", () => {
   });
 
   it("carries long pieces, each in a frame that it was read into, and a short one after them", () => {
-    const long = [1, 2, 3].map((each) => Buffer.alloc(140_000, `${each}`));
+    const long = [1, 2, 3].map((each) => Buffer.alloc(400_000, `${each}`));
     const { loop, stream } = outputFrom([...long, Buffer.from("short"), ""]);
-    for (let turn = 0; turn < 5; turn++) loop.turn();
+    // the first turn finds out that there is much
+    for (let turn = 0; turn < 6; turn++) loop.turn();
     const text = long.map(String).join("");
-    assert.equal(sent(stream), `${text}short<end 420005>`);
+    assert.equal(sent(stream), `${text}short<end 1200005>`);
     // and once more from the begin, from within a frame, and from the end of one
-    for (const offset of [0, 1000, 140_000, 280_001]) {
+    for (const offset of [0, 1000, 400_000, 800_001]) {
       stream.resume(offset);
-      assert.equal(sent(stream), `${text.slice(offset)}short<end 420005>`);
+      assert.equal(sent(stream), `${text.slice(offset)}short<end 1200005>`);
     }
+  });
+
+  it("reads little at a time until a process says much, and then all that its pipe holds", () => {
+    const { recording, loop } = outputFrom([new Uint8Array(STREAM_WINDOW), Buffer.from("x")]);
+    for (let turn = 0; turn < 3; turn++) loop.turn();
+    const asked = recording.made("read").map(([, , buffer]) => (buffer as Uint8Array).length);
+    const [first = 0, second = 0, third = 0] = asked;
+    assert.ok(first * 8 < second, `${asked}`);
+    assert.equal(second, third);
   });
 
   it("takes the hang-up of a terminal for the end", () => {
@@ -86,12 +96,12 @@ describe("OutputPump", () => {
     const { recording, loop, stream } = outputFrom([new Uint8Array(2 * STREAM_WINDOW)]);
     for (let turn = 0; turn < 20; turn++) loop.turn();
     const { room } = stream;
-    assert.ok(room < CREDIT_STEP);
+    assert.ok(room < WIDE_CREDIT_STEP);
     assert.deepEqual(recording.calls.at(-1), ["poll", [], undefined]);
     sent(stream);
-    stream.credit(CREDIT_STEP);
+    stream.credit(WIDE_CREDIT_STEP);
     loop.turn();
-    assert.ok(stream.room < room + CREDIT_STEP);
+    assert.ok(stream.room < room + WIDE_CREDIT_STEP);
     assert.deepEqual(recording.made("poll").at(-1)?.[1], [{ fd: FD, events: 1 }]);
   });
 
@@ -110,7 +120,8 @@ describe("OutputPump", () => {
   });
 
   it("drains across a full window", () => {
-    const { stream, pump, ends } = outputFrom([new Uint8Array(STREAM_WINDOW + 10)]);
+    const { loop, stream, pump, ends } = outputFrom([new Uint8Array(STREAM_WINDOW + 10)]);
+    for (let turn = 0; turn < 10; turn++) loop.turn();
     pump.drain();
     assert.equal(ends(), 0);
     const first = sent(stream).length;
@@ -143,6 +154,7 @@ function inputTo(room: (number | undefined | keyof typeof ERRNO)[]) {
     offset: 0,
     handlers: pump,
     sendCredit: (offset) => credits.push(offset),
+    creditStep: () => CREDIT_STEP,
   });
   pump.attach(stream);
   return { recording, loop, pump, stream, credits, taken: () => taken, ends: () => ends };

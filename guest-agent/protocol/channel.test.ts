@@ -10,6 +10,7 @@ import {
   MAX_STREAMS,
   MAX_WAITING_FRAMES,
   STREAM_WINDOW,
+  WIDE_CREDIT_STEP,
 } from "./limits.ts";
 import { ProtocolError } from "./protocol-error.ts";
 
@@ -203,6 +204,21 @@ describe("channel", () => {
     slow.stream.consume(CREDIT_STEP);
     settle(host, guest);
     assert.equal(room, CREDIT_STEP);
+  });
+
+  it("is told again of what was consumed as often as the receiver's step says", () => {
+    const { host, guest } = connected();
+    const slow = collect(host, 1);
+    const out = guest.channel.openOutgoing(1);
+    out.write(bytes(STREAM_WINDOW));
+    settle(host, guest);
+    host.channel.creditStep = WIDE_CREDIT_STEP;
+    slow.stream.consume(WIDE_CREDIT_STEP - 1);
+    settle(host, guest);
+    assert.equal(out.room, 0);
+    slow.stream.consume(1);
+    settle(host, guest);
+    assert.equal(out.room, WIDE_CREDIT_STEP);
   });
 
   it("gives every stream its turn", () => {

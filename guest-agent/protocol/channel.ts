@@ -15,7 +15,7 @@ import {
   FrameReader,
   FrameType,
 } from "./frame.ts";
-import { MAX_MESSAGE_PAYLOAD, MAX_STREAMS, MAX_WAITING_FRAMES } from "./limits.ts";
+import { CREDIT_STEP, MAX_MESSAGE_PAYLOAD, MAX_STREAMS, MAX_WAITING_FRAMES } from "./limits.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import { type IncomingHandlers, IncomingStream, OutgoingStream } from "./stream.ts";
 import { SyncSearch, syncOpening } from "./synchroniser.ts";
@@ -39,6 +39,7 @@ export class Channel {
   #opened = false;
   #reader = new FrameReader();
   #urgent: Uint8Array[] = [];
+  #creditStep = CREDIT_STEP;
   readonly #outgoing = new Map<number, OutgoingStream>();
   readonly #incoming = new Map<number, IncomingStream>();
 
@@ -118,9 +119,15 @@ export class Channel {
     claim(this.#incoming, id);
     const sendCredit = (consumed: number) =>
       this.#sendFrame(FrameType.CREDIT, id, encodeOffset(consumed));
-    const stream = new IncomingStream({ id, offset, handlers, sendCredit });
+    const creditStep = () => this.#creditStep;
+    const stream = new IncomingStream({ id, offset, handlers, sendCredit, creditStep });
     this.#incoming.set(id, stream);
     return stream;
+  }
+
+  /** How much is consumed of an incoming stream before the peer is told again, in `bytes`. */
+  set creditStep(step: number) {
+    this.#creditStep = step;
   }
 
   /** Asks the peer to send an incoming stream on from where this side stands; after a synchronisation only. */
@@ -158,19 +165,25 @@ export class Channel {
     return undefined;
   }
 
-  /** Takes bytes from the transport. @throws ProtocolError when the peer breaks the protocol */
-  receive(piece: Uint8Array): void {
+  /**
+   * Takes bytes from the transport.
+   *
+   * @returns whether nobody has kept a view of them @throws ProtocolError when the peer breaks the protocol
+   */
+  receive(piece: Uint8Array): boolean {
     let rest = piece;
     if (!this.#synchronised) {
       const found = this.#search.search(piece);
-      if (found === undefined) return;
+      if (found === undefined) return true;
       this.#synchronise(found.opening);
       rest = found.rest;
     }
+    let isDone = true;
     for (const frame of this.#reader.read(rest)) {
-      this.#dispatch(frame);
+      if (!this.#dispatch(frame)) isDone = false;
       this.#refuseFlood();
     }
+    return isDone;
   }
 
   /** A peer whose frames want answers, and that takes none of them, is not to fill this side's memory. */
@@ -190,16 +203,15 @@ export class Channel {
     this.#handlers.onOutput();
   }
 
-  #dispatch(frame: Frame): void {
-    const { type, stream, payload } = frame;
+  /** @returns whether the frame's payload is done with */
+  #dispatch({ type, stream, payload }: Frame): boolean {
     switch (type) {
       case FrameType.MESSAGE:
         this.#handlers.onMessage(decodeJson(payload));
         break;
       case FrameType.DATA:
         // a stream that this side has reset may still have bytes on their way
-        this.#incoming.get(stream)?.data(payload);
-        break;
+        return this.#incoming.get(stream)?.data(payload) ?? true;
       case FrameType.END:
         this.#end(stream, decodeOffset(payload));
         break;
@@ -213,6 +225,7 @@ export class Channel {
         this.dropOutgoing(stream);
         break;
     }
+    return true;
   }
 
   #end(id: number, length: number): void {

@@ -15,7 +15,14 @@ export type {
   TerminalSize,
 } from "./container-spec.ts";
 export { FRAME_HEADER_SIZE } from "./frame.ts";
-export { CREDIT_STEP, INPUT_WINDOW, MAX_COPIED_PAYLOAD, STREAM_WINDOW } from "./limits.ts";
+export {
+  CREDIT_STEP,
+  INPUT_WINDOW,
+  MAX_COPIED_PAYLOAD,
+  MAX_DATA_PAYLOAD,
+  STREAM_WINDOW,
+  WIDE_CREDIT_STEP,
+} from "./limits.ts";
 export {
   type ContainerStats,
   type Failure,

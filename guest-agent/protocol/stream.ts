@@ -1,7 +1,7 @@
 /** The two ends of a flow-controlled stream; what is not acknowledged is kept, so a broken connection loses nothing. */
 
 import { encodeFrame, encodeOffset, FrameType, frameInPlace } from "./frame.ts";
-import { CREDIT_STEP, MAX_COPIED_PAYLOAD, MAX_DATA_PAYLOAD, STREAM_WINDOW } from "./limits.ts";
+import { MAX_COPIED_PAYLOAD, MAX_DATA_PAYLOAD, STREAM_WINDOW } from "./limits.ts";
 import { ProtocolError } from "./protocol-error.ts";
 
 /** Most pieces that are kept as they were written: what a process writes byte by byte must not cost an array each. */
@@ -211,9 +211,10 @@ function joined(pieces: readonly Piece[]): Piece {
   return { bytes: whole, isFramed: false };
 }
 
-/** What a receiver is told; `onData` gets views of the pieces that the transport brought. */
+/** What a receiver is told. */
 export interface IncomingHandlers {
-  readonly onData: (bytes: Uint8Array) => void;
+  /** @param bytes view of the piece that the transport brought @returns true when it is done with them already */
+  readonly onData: (bytes: Uint8Array) => boolean | undefined;
   readonly onEnd: () => void;
 }
 
@@ -222,6 +223,7 @@ export class IncomingStream {
   readonly id: number;
   readonly #handlers: IncomingHandlers;
   readonly #sendCredit: (offset: number) => void;
+  readonly #creditStep: () => number;
   #received: number;
   #consumed: number;
   #credited: number;
@@ -232,10 +234,13 @@ export class IncomingStream {
     readonly offset: number;
     readonly handlers: IncomingHandlers;
     readonly sendCredit: (offset: number) => void;
+    /** in `bytes` */
+    readonly creditStep: () => number;
   }) {
     this.id = options.id;
     this.#handlers = options.handlers;
     this.#sendCredit = options.sendCredit;
+    this.#creditStep = options.creditStep;
     this.#received = options.offset;
     this.#consumed = options.offset;
     this.#credited = options.offset;
@@ -249,13 +254,13 @@ export class IncomingStream {
   /** `bytes` more of what was received are done with; the sender may send as many again. */
   consume(bytes: number): void {
     this.#consumed = Math.min(this.#consumed + bytes, this.#received);
-    if (this.#consumed - this.#credited < CREDIT_STEP) return;
+    if (this.#consumed - this.#credited < this.#creditStep()) return;
     this.#credited = this.#consumed;
     this.#sendCredit(this.#consumed);
   }
 
-  /** @throws ProtocolError `BAD_STREAM` when the sender exceeds its window */
-  data(bytes: Uint8Array): void {
+  /** @returns whether the bytes are done with @throws ProtocolError `BAD_STREAM` when the sender exceeds its window */
+  data(bytes: Uint8Array): boolean {
     if (this.#received + bytes.length - this.#credited > STREAM_WINDOW) {
       throw new ProtocolError(
         "BAD_STREAM",
@@ -263,7 +268,7 @@ export class IncomingStream {
       );
     }
     this.#received += bytes.length;
-    this.#handlers.onData(bytes);
+    return this.#handlers.onData(bytes) === true;
   }
 
   /** @throws ProtocolError `BAD_STREAM` when the length is not what was received */

@@ -135,12 +135,13 @@ function readlinkat(kernel: Kernel, dirfd: Fd, path: string): string {
   return kernel.decode(target.subarray(0, length));
 }
 
-/** As many as the kernel has place for without asking for memory (linux/uio.h). */
-const UIO_FASTIOV = 8;
-/** struct iovec: base at 0 and length at 8 of each 16 bytes, as four words of 32 bits. */
-const vectors = new Uint32Array(4 * UIO_FASTIOV);
+/** Pieces of one call: all of the longest frame, in pieces of 32 KiB. */
+const MAX_VECTORS = 33;
+/** struct iovec (linux/uio.h): base at 0 and length at 8 of each 16 bytes, as four words of 32 bits. */
+const vectors = new Int32Array(4 * MAX_VECTORS);
 const WORD = 0x1_0000_0000;
 
+/** Integers of 32 bits are what QuickJS counts with fastest: an address's upper half is worked out once for all. */
 function writeInPieces(
   kernel: Kernel,
   { fd, bytes, piece }: { readonly fd: Fd; readonly bytes: Uint8Array; readonly piece: number },
@@ -148,15 +149,20 @@ function writeInPieces(
   const { length } = bytes;
   if (length <= piece) return kernel.call("write", fd, bytes, length);
   const address = kernel.address(bytes);
-  let count = 0;
-  for (let at = 0; at < length && count < UIO_FASTIOV; at += piece) {
-    const base = address + at;
-    const word = 4 * count++;
-    vectors[word] = base % WORD;
-    vectors[word + 1] = base / WORD;
-    vectors[word + 2] = length - at < piece ? length - at : piece;
+  const high = Math.floor(address / WORD);
+  const low = address - high * WORD;
+  // what lies across a border of 4 GiB goes in two calls
+  const most = Math.min(length, WORD - low, MAX_VECTORS * piece);
+  let word = 0;
+  for (let at = 0; at < most; at += piece) {
+    vectors[word] = (low + at) | 0;
+    vectors[word + 1] = high;
+    vectors[word + 2] = piece;
+    word += 4;
   }
-  return kernel.call("writev", fd, vectors, count);
+  const rest = most % piece;
+  if (rest !== 0) vectors[word - 2] = rest;
+  return kernel.call("writev", fd, vectors, word / 4);
 }
 
 /** What the last call was about, in memory: a loop asks for the same again and again. */

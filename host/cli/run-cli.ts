@@ -27,7 +27,10 @@ const mainFlags = {
 
 const mainUsage = "Usage:  dvm [OPTIONS] COMMAND [ARG...]";
 
-type World = Omit<CliContext, "dataRoot" | "host" | "openDaemon">;
+type World = Omit<CliContext, "dataRoot" | "host" | "openDaemon"> & {
+  /** Prints a help text, made for a terminal of so many columns if it is one; absent: it goes to `stdout`. */
+  readonly printHelp?: (render: (columns: number | undefined) => string) => void;
+};
 
 /** The way to the engine; tests give another. */
 export interface Doors {
@@ -41,7 +44,7 @@ export async function runCli(
   doors: Doors,
 ): Promise<number> {
   let failed: FailedCommand = { usage: mainUsage };
-  let help = () => renderMainHelp(commandTable, mainFlags, world.stdout.columns);
+  let help = (columns: number | undefined) => renderMainHelp(commandTable, mainFlags, columns);
   try {
     const { values, args } = parseFlags(mainFlags, words, { interspersed: false });
     const [name, ...rest] = args;
@@ -59,11 +62,12 @@ export async function runCli(
       runsContainer: row.runsContainer === true,
       verbose: rest.includes("--verbose"),
     };
-    help = () => renderCommandHelp(command, world.stdout.columns);
+    help = (columns) => renderCommandHelp(command, columns);
     return await command.run(rest, contextOf(world, { dataRoot, host }, doors));
   } catch (error) {
     if (error instanceof HelpRequest) {
-      world.stdout.write(help());
+      if (world.printHelp !== undefined) world.printHelp(help);
+      else world.stdout.write(help(world.stdout.columns));
       return 0;
     }
     if (isBrokenPipe(error)) return BROKEN_PIPE;
@@ -105,7 +109,17 @@ function contextOf(
 ): CliContext {
   const { environment } = world;
   return {
-    ...world,
+    // each only when it is asked for: a stream of Node's takes some milliseconds to make
+    get stdin() {
+      return world.stdin;
+    },
+    get stdout() {
+      return world.stdout;
+    },
+    get stderr() {
+      return world.stderr;
+    },
+    environment,
     dataRoot,
     host,
     openDaemon: () => openDaemon({ dataRoot, host, environment }),

@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { copyFileSync, createReadStream, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  createReadStream,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { artifactPaths } from "../engine/artifacts.ts";
 import { TestUser, until } from "./test-dvm.ts";
+import { assertFreedMemoryComesBack } from "./test-freed-memory.ts";
 
 /** A nightly run has time for as many as the promise is about. */
 const CLONES = process.env.DVM_NIGHTLY ? 200 : 20;
@@ -50,6 +59,14 @@ async function memoryHashes(user: TestUser): Promise<string[]> {
   );
 }
 
+/** What changes with any change of their memory, a hole too. */
+function memoryMarks(user: TestUser): bigint[] {
+  return templates(user).flatMap((folder) => {
+    const { ctimeNs, blocks } = statSync(join(folder, "memory"), { bigint: true });
+    return [ctimeNs, blocks];
+  });
+}
+
 describe("clones of a template", () => {
   const user = freshUser();
 
@@ -86,6 +103,22 @@ describe("clones of a template", () => {
     assert.equal(there, "there");
   });
 
+  it("give back to the host what a container frees, and leave the template whole", async () => {
+    const before = memoryMarks(user);
+    const words = [
+      ...RUN.filter((word) => word !== "--rm"),
+      "-d",
+      "--name",
+      "freeing",
+      "--verbose",
+    ];
+    const { err } = await user.dvm([...words, "--network", "none", "busybox", "sleep", "1000"]);
+    assert.ok(err.includes(FROM_TEMPLATE), err);
+    await assertFreedMemoryComesBack(user, "freeing");
+    await user.dvm(["rm", "-f", "freeing"]);
+    assert.deepEqual(memoryMarks(user), before);
+  });
+
   it("keep what a container writes", async () => {
     const create = [...RUN.filter((word) => word !== "--rm"), "--name", "kept", "--verbose"];
     const words = [...create, "busybox", "sh", "-c", "echo kept >/file"];
@@ -112,7 +145,10 @@ describe("a template that is no good", () => {
     ],
     [
       "with less memory",
-      (folder) => truncateSync(join(folder, "memory"), 2 ** 20),
+      (folder) => {
+        chmodSync(join(folder, "memory"), 0o600);
+        truncateSync(join(folder, "memory"), 2 ** 20);
+      },
       /its memory was changed/,
     ],
     [

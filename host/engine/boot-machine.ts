@@ -82,6 +82,8 @@ export interface BootOptions {
   readonly deadlines: GuestDeadlines;
   /** whether the machine outlives this process */
   readonly detached?: boolean;
+  /** whether it boots, whatever there is that it could be a clone of */
+  readonly fresh?: boolean;
   /** called when the machine had to boot for want of a template */
   readonly onNoTemplate?: (config: MachineConfig) => void;
   /** gives a machine that waits for a container; absent: every one is started */
@@ -106,6 +108,8 @@ export interface OpenedMachine extends BootedMachine {
 
 /** Bytes that seed the guest's entropy pool: as many as its generator's key has (drivers/char/random.c, Linux 6.1). */
 const ENTROPY_BYTES = 32;
+/** Until a clone, whose agent listens already, has said hello, in `milliseconds`; on a loaded machine it takes some 200. */
+const CLONE_HELLO = 10_000;
 /** Lines of the guest's console that an error shows. */
 const CONSOLE_LINES = 10;
 
@@ -120,10 +124,38 @@ export async function bootMachine(options: BootOptions): Promise<BootedMachine> 
   }
 }
 
-/** As `bootMachine`, without waiting for what the agent answers: the guest is not to wait for us either. */
+/**
+ * As `bootMachine`, without waiting for what the agent answers: the guest is not to wait for us either. A clone says hello
+ * first: one that does not is given up with its template, and the machine boots.
+ */
 export async function openMachine(options: BootOptions): Promise<OpenedMachine> {
+  const config = machineConfig(options);
+  const started = await startMachine(options, config).catch(advise);
+  const opened = await openStarted(options, started);
+  if (!started.isUntried) return opened;
+  const { container, hypervisor, signal, onEvent } = options;
+  try {
+    const what = "the hello of a clone";
+    const milliseconds = Math.min(CLONE_HELLO, options.deadlines.hello);
+    await withDeadline(opened.hello, { what, milliseconds, signal });
+    return opened;
+  } catch (error) {
+    const text = `the template of this machine is not usable, so it boots: ${(error as Error).message}`;
+    await opened[Symbol.asyncDispose]();
+    signal?.throwIfAborted();
+    await hypervisor.rejectTemplate?.(config);
+    onEvent({ type: "warning", container, text });
+    options.onNoTemplate?.(config);
+    const { takeSpare: _, ...rest } = options;
+    return openMachine({ ...rest, fresh: true });
+  }
+}
+
+async function openStarted(
+  options: BootOptions,
+  started: StartedMachine,
+): Promise<OpenedMachine & Pick<OpenedAgent, "hello">> {
   await using parts = new AsyncDisposableStack();
-  const started = await startMachine(options).catch(advise);
   const machine = parts.use(started.machine);
   const { client: agent, hello } = started.opened ?? openAgent(machine.agent, signalOf(options));
   parts.defer(() => agent.close());
@@ -132,7 +164,7 @@ export async function openMachine(options: BootOptions): Promise<OpenedMachine> 
   // whoever waits for it hears of its failure; a machine that is given up before has nobody who does
   ready.catch(() => {});
   const held = parts.move();
-  return { machine, agent, ready, [Symbol.asyncDispose]: () => held.disposeAsync() };
+  return { machine, agent, hello, ready, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }
 
 async function makeReady(
@@ -199,29 +231,41 @@ interface StartedMachine {
   readonly machine: Machine;
   /** the conversation with the agent, where there is one already */
   readonly opened?: OpenedAgent;
+  /** whether it is a clone that has not done anything yet */
+  readonly isUntried: boolean;
 }
 
-async function startMachine(options: BootOptions): Promise<StartedMachine> {
-  const config = machineConfig(options);
+async function startMachine(options: BootOptions, config: MachineConfig): Promise<StartedMachine> {
   const spare = await options.takeSpare?.(config);
-  const machine =
-    (spare && (await takeOver(spare, config, options))) ?? (await startNew(options, config));
+  const machine = spare && (await takeOver(spare, config, options));
+  if (spare === undefined || machine === undefined) return startNew(options, config);
   options.onProcess?.(machine.pid);
-  if (spare === undefined || machine.pid !== spare.machine.pid) return { machine };
   spare.letGo();
-  return { machine, opened: { client: spare.agent, hello: Promise.resolve(spare.agent.hello) } };
+  const { agent } = spare;
+  if (agent === undefined) return { machine, isUntried: true };
+  const opened = { client: agent, hello: Promise.resolve(agent.hello) };
+  return { machine, opened, isUntried: false };
 }
 
 /** @returns nothing for a spare that is of no use, and no more */
 async function takeOver(
-  { machine: spare, connect, letGo }: TakenSpare,
+  { machine: spare, agent, connect, letGo }: TakenSpare,
   config: MachineConfig,
-  { container, onEvent }: BootOptions,
+  { container, onEvent, network }: BootOptions,
 ): Promise<Machine | undefined> {
   try {
     const machine = await inPhase(onEvent, { container, phase: "vm-boot" }, async () => {
-      await connect(config.networks);
-      return spare.become(config);
+      // one that gets its cards now finds them made
+      if (agent === undefined && network !== undefined) await connect(network);
+      const becoming = spare.become(config);
+      const [connected] = await Promise.allSettled([
+        agent && network && connect(network),
+        becoming,
+      ]);
+      const machine = await becoming;
+      if (connected.status === "fulfilled") return machine;
+      await machine[Symbol.asyncDispose]();
+      throw connected.reason;
     });
     onEvent({ type: "template", container });
     return machine;
@@ -233,13 +277,15 @@ async function takeOver(
   }
 }
 
-async function startNew(options: BootOptions, config: MachineConfig): Promise<Machine> {
-  const { container, onEvent, hypervisor } = options;
+async function startNew(options: BootOptions, config: MachineConfig): Promise<StartedMachine> {
+  const { container, onEvent, hypervisor, fresh = false } = options;
   const { boot } = options.deadlines;
+  await options.network?.connect?.();
   let isClone: boolean | undefined;
   const machine = await hypervisor.start(config, {
     ...signalOf(options),
     detached: options.detached ?? false,
+    fresh,
     ...(boot === undefined ? {} : { deadlines: { boot, agent: boot } }),
     onTemplate: (use) => {
       isClone = use.kind === "cloned";
@@ -248,8 +294,9 @@ async function startNew(options: BootOptions, config: MachineConfig): Promise<Ma
     onStage: (stage, milliseconds) =>
       onEvent({ type: "phase-end", container, phase: PHASE_OF_STAGE[stage], milliseconds }),
   });
+  options.onProcess?.(machine.pid);
   if (isClone === false) options.onNoTemplate?.(config);
-  return machine;
+  return { machine, isUntried: isClone ?? false };
 }
 
 function tellTemplate({ container, onEvent }: BootOptions, use: TemplateUse): void {

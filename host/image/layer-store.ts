@@ -1,6 +1,6 @@
 /** Layers on disk, each once for all images, by the digest of their tar stream. */
-import { readFileSync } from "node:fs";
-import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdirSync, readFileSync } from "node:fs";
+import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Layer, LayerEntry } from "../rootfs/entry.ts";
 import { type Digest, fromHex, hexOf, isDigest } from "./digest.ts";
@@ -107,7 +107,8 @@ export class LayerStore {
     fill: (folder: string) => Promise<LayerSummary>,
   ): Promise<StoredLayer> {
     const folder = join(session.path, hexOf(diffId));
-    await mkdir(folder, { mode: 0o700 });
+    // At once, so that layers are filled in the order in which they are added.
+    mkdirSync(folder, { mode: 0o700 });
     try {
       const summary = await fill(folder);
       const meta = { version: LAYER_VERSION, entriesVersion: ENTRIES_VERSION, diffId, ...summary };

@@ -4,7 +4,7 @@ import { parseConfig } from "./config.ts";
 import { type Digest, digestOf } from "./digest.ts";
 import { imageError, storeFailure } from "./errors.ts";
 import type { ImageStore, StoredImage } from "./image-store.ts";
-import { LayerPool } from "./layer/layer-pool.ts";
+import { type BorrowedPool, borrowLayerPool } from "./layer/layer-pool.ts";
 import { DEFAULT_LAYER_LIMITS, type LayerLimits } from "./layer/limits.ts";
 import type { StoredLayer } from "./layer-store.ts";
 import { OCI_CONFIG, OCI_LAYER, OCI_MANIFEST } from "./media-type.ts";
@@ -47,6 +47,8 @@ export interface LoadOptions {
   readonly known?: readonly Digest[];
   readonly limits?: LayerLimits;
   readonly onEvent?: (event: LoadEvent) => void;
+  /** makes more of the layers, once all are there, while the image is listed */
+  readonly prepare?: (layers: readonly StoredLayer[]) => Promise<unknown>;
   readonly signal?: AbortSignal;
 }
 
@@ -72,20 +74,29 @@ export async function loadImage(source: ImageSource, options: LoadOptions): Prom
     const manifest = resolved.manifest?.bytes ?? plainManifest(resolved.config, layers);
     const manifestDigest = digestOf(manifest);
     const { store } = options;
-    await store.leaseForSession(session, [...config.diffIds, imageId, manifestDigest]);
-    await store.blobs.put(resolved.config.bytes);
-    await store.blobs.put(manifest);
     const { name } = source;
     const { repositoryDigest } = resolved;
     const known = repositoryDigest === undefined ? {} : { repositoryDigest };
     const image = { name, manifestDigest, ...known, imageId, config, layers };
-    if (options.tag !== undefined)
-      await store.tag(image, options.tag === "none" ? undefined : options.tag);
+    const list = async (): Promise<void> => {
+      await store.leaseForSession(session, [...config.diffIds, imageId, manifestDigest]);
+      await store.blobs.put(resolved.config.bytes);
+      await store.blobs.put(manifest);
+      if (options.tag !== undefined)
+        await store.tag(image, options.tag === "none" ? undefined : options.tag);
+    };
+    await allEnded([list(), options.prepare?.(layers)]);
     return { ...image, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };
   } catch (error) {
     await session[Symbol.asyncDispose]();
     throw storeFailure(error);
   }
+}
+
+/** Waits for all, whatever becomes of one. @throws what the first of them failed with */
+async function allEnded(work: readonly (Promise<unknown> | undefined)[]): Promise<void> {
+  await Promise.allSettled(work);
+  await Promise.all(work);
 }
 
 interface LoadContext extends LoadOptions {
@@ -106,12 +117,14 @@ async function loadLayers(
   // The first failure stops the others; all have ended before it is reported.
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, ...(context.signal ? [context.signal] : [])]);
-  await using pool = new LayerPool();
-  // The longest first: begun last it would be waited for by idle threads.
+  await using pool = borrowLayerPool();
+  // The longest first: begun last it would be waited for by idle threads. What is there is known before, since whoever
+  // is told of theirs sooner would be the first to read.
   const queue = [...blobs].toSorted(([, a], [, b]) => b.size - a.size);
-  const work = queue.map(async ([diffId, blob]) => {
+  const present = await Promise.all(queue.map(([diffId]) => presentLayer(diffId, context)));
+  const work = queue.map(async ([diffId, blob], n) => {
     try {
-      return await loadLayer(diffId, blob, { ...context, signal, pool });
+      return present[n] ?? (await loadLayer(diffId, blob, { ...context, signal, pool }));
     } catch (error) {
       stop.abort(error);
       throw error;
@@ -125,18 +138,24 @@ async function loadLayers(
   return diffIds.flatMap((diffId) => byDiffId.get(diffId) ?? []);
 }
 
+/** A layer of the store that is the user's too. */
+async function presentLayer(
+  diffId: Digest,
+  { store, known, onEvent }: LoadContext,
+): Promise<StoredLayer | undefined> {
+  const present = await store.layers.get(diffId);
+  const isTheirs = known?.includes(diffId) || (await store.mayShare(diffId));
+  if (present === undefined || !isTheirs) return undefined;
+  onEvent?.({ kind: "layer-present", diffId });
+  return present;
+}
+
 async function loadLayer(
   diffId: Digest,
   blob: LayerBlob,
-  context: LoadContext & { readonly pool: LayerPool; readonly signal: AbortSignal },
+  context: LoadContext & { readonly pool: BorrowedPool; readonly signal: AbortSignal },
 ): Promise<StoredLayer> {
   const { store, session, source, signal, pool, onEvent } = context;
-  const present = await store.layers.get(diffId);
-  const isTheirs = context.known?.includes(diffId) || (await store.mayShare(diffId));
-  if (present !== undefined && isTheirs) {
-    onEvent?.({ kind: "layer-present", diffId });
-    return present;
-  }
   const layer = await store.layers.add(diffId, session, async (folder) => {
     if (signal.aborted) throw imageError("LOAD_CANCELLED", "cancelled", { cause: signal.reason });
     let done = 0;

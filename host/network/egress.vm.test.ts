@@ -72,7 +72,7 @@ describe("--egress", () => {
     assert.match(events, new RegExp(`"destination":"${METADATA}","[^}]*"port":"80"`));
     assert.match(events, /"destination":"other\.test"[^}]*"protocol":"dns"/);
     await box.end();
-    assert.deepEqual(lab.leftovers(), []);
+    assert.deepEqual(await lab.leftovers(), []);
   });
 
   it("keeps a name from standing for what is not public", async () => {
@@ -144,7 +144,7 @@ describe("--egress", () => {
     const seen = await denied();
     assert.match(seen, new RegExp(PRIVATE));
     await lab.dvm(["rm", "-f", "kept"]);
-    assert.deepEqual(lab.leftovers(), []);
+    assert.deepEqual(await lab.leftovers(), []);
   });
 
   it("holds without privilege, too: user networks have a filter before passt", async () => {

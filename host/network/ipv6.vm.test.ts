@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
-import { HOST, HOST6, Lab, OUTSIDE, OUTSIDE6 } from "./test-lab.ts";
+import { HOST, HOST6, Lab, OUTSIDE, OUTSIDE6, until } from "./test-lab.ts";
 
 const WEB = "mkdir -p /w; echo guest > /w/index.html; httpd -p '[::]:80' -h /w";
 const get = (host: string, port = 80) =>
@@ -37,9 +37,10 @@ describe("a network with IPv6", () => {
     const seen = await lab.dvm([...["ps", "-q", "--no-trunc", "--format", "{{.Ports}}"]]);
     assert.match(seen.out, /0\.0\.0\.0:8080->80\/tcp.*\[::\]:8080->80\/tcp/);
     await box.end();
-    assert.deepEqual(lab.leftovers(), []);
-    assert.equal(lab.inHostSync(["cat", "/proc/sys/net/ipv6/conf/all/forwarding"]), "0\n");
-    assert.equal(lab.inHostSync(["cat", "/proc/sys/net/ipv6/conf/e0/accept_ra"]), "1\n");
+    assert.deepEqual(await lab.leftovers(), []);
+    const setting = (name: string) =>
+      lab.inHostSync(["cat", `/proc/sys/net/ipv6/conf/${name}`]).trim();
+    await until(() => setting("all/forwarding") === "0" && setting("e0/accept_ra") === "1");
   });
 
   it("names its containers by AAAA, holds them to their addresses, and lets none be a router", async () => {
@@ -57,6 +58,8 @@ describe("a network with IPv6", () => {
     assert.equal(await web.sh(ping(liarAddress)), "0\n");
     // a router advertisement, by hand: ICMPv6 type 134 to all nodes, from its own link-local address
     const routes = () => web.sh("ip -6 route; ip -6 addr show eth0");
+    // until duplicate address detection is over (RFC 4862 §5.4), an address is told of otherwise
+    await web.sh("while ip -6 addr show | grep -q tentative; do sleep 0.2; done");
     const before = await routes();
     assert.equal(await liar.sh(`perl -e '${ADVERTISE}' 2>&1; sleep 2`), "");
     assert.equal(await routes(), before);

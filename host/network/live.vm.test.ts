@@ -61,7 +61,33 @@ describe("networks of a container that runs", () => {
     assert.equal(await box.sh(ping("peer")), "0\n");
     assert.equal(lab.curl(lab.outside, `http://${HOST}:8080/`), "guest\n");
     await Promise.all([box.end(), peer.end()]);
-    assert.deepEqual(lab.leftovers(), []);
+    assert.deepEqual(await lab.leftovers(), []);
+  });
+
+  it("are held to the container's policy, whichever card carries them", async () => {
+    const [box, peer] = await Promise.all([
+      lab.container([
+        ...["--name", "held", "--network", "bridge", "--egress", "allow=10.9.0.0/24"],
+        ...["busybox", "sh"],
+      ]),
+      lab.container(["--name", "other", "--network", "red", "busybox", "sh"]),
+    ]);
+    const [, address = ""] = /inet (10\.9\.0\.\d+)/.exec(await peer.sh("ip addr show eth0")) ?? [];
+    assert.notEqual(await box.sh(ping(OUTSIDE)), "0\n");
+    await must("network", "connect", "red", "held");
+    assert.equal(await box.sh(ping(address)), "0\n");
+    assert.notEqual(await box.sh(ping(OUTSIDE)), "0\n");
+    // the network that has to be the way out is no way around it
+    await must("network", "disconnect", "bridge", "held");
+    assert.match(await box.sh("ip route show default"), /dev eth1/);
+    assert.equal(await box.sh(ping(address)), "0\n");
+    assert.notEqual(await box.sh(ping(OUTSIDE)), "0\n");
+    assert.equal(await peer.sh(ping("held")), "0\n");
+    await must("network", "disconnect", "red", "held");
+    await must("network", "connect", "bridge", "held");
+    assert.notEqual(await box.sh(ping(OUTSIDE)), "0\n");
+    await Promise.all([box.end(), peer.end()]);
+    assert.deepEqual(await lab.leftovers(), []);
   });
 
   it("are joined by no machine that has none, or a user's", async () => {
@@ -72,6 +98,6 @@ describe("networks of a container that runs", () => {
     const toUser = await lab.dvm(["network", "connect", "red", "user"]);
     assert.match(toUser.err, /several networks are supported for bridges only/);
     await Promise.all([none.end(), user.end()]);
-    assert.deepEqual(lab.leftovers(), []);
+    assert.deepEqual(await lab.leftovers(), []);
   });
 });

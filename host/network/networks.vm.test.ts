@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { HOST, Lab, OUTSIDE, until } from "./test-lab.ts";
 
@@ -6,6 +9,46 @@ const WEB = "mkdir -p /w; echo guest > /w/index.html; httpd -p 80 -h /w";
 const get = (host: string, port = 80) =>
   `(printf 'GET / HTTP/1.0\\r\\n\\r\\n'; sleep 1) | nc -w 2 ${host} ${port} 2>&1 | tail -n 1`;
 const ping = (address: string) => `ping -c 1 -W 2 ${address} >/dev/null 2>&1; echo $?`;
+
+/** A third host, behind the first. */
+class Behind implements Disposable {
+  readonly #lab: Lab;
+  readonly #name: string;
+
+  constructor(of: Lab) {
+    this.#lab = of;
+    this.#name = `dvmx${process.pid}`;
+    const ip = (words: string) => execFileSync("ip", words.split(" "));
+    ip(`netns add ${this.#name}`);
+    ip(`-n ${of.host} link add e2 type veth peer name e3 netns ${this.#name}`);
+    ip(`-n ${of.host} addr add 192.0.2.1/24 dev e2`);
+    ip(`-n ${of.host} link set e2 up`);
+    ip(`-n ${this.#name} addr add 192.0.2.2/24 dev e3`);
+    ip(`-n ${this.#name} link set e3 up`);
+    ip(`-n ${this.#name} route add default via 192.0.2.1`);
+    ip(`-n ${of.outside} route add 192.0.2.0/24 via ${HOST}`);
+  }
+
+  /** Whether the outside reaches it: its kernel refuses, for nobody listens there (curl(1), exit code 7). */
+  isReached(): boolean {
+    const words = [
+      "netns",
+      "exec",
+      this.#lab.outside,
+      "curl",
+      "-s",
+      "-m",
+      "2",
+      "http://192.0.2.2/",
+    ];
+    return spawnSync("ip", words).status === 7;
+  }
+
+  [Symbol.dispose](): void {
+    execFileSync("ip", ["netns", "del", this.#name]);
+    execFileSync("ip", ["-n", this.#lab.outside, "route", "del", "192.0.2.0/24"]);
+  }
+}
 
 const lab = new Lab();
 after(() => lab[Symbol.asyncDispose]());
@@ -83,8 +126,8 @@ describe("--network bridge", () => {
     // by its own port on the host
     assert.equal(await box.sh(get(HOST, 8080)), "guest\n");
     await box.end();
-    assert.deepEqual(lab.leftovers(), []);
-    assert.equal(lab.inHostSync(["cat", "/proc/sys/net/ipv4/ip_forward"]), "0\n");
+    assert.deepEqual(await lab.leftovers(), []);
+    await until(() => lab.inHostSync(["cat", "/proc/sys/net/ipv4/ip_forward"]) === "0\n");
   });
 
   it("leaves the host's own rules alone", async () => {
@@ -92,6 +135,7 @@ describe("--network bridge", () => {
     lab.inHostSync(["nft", "add", "chain", "inet", "others", "mine"]);
     const before = lab.inHostSync(["nft", "list", "ruleset"]);
     await lab.dvm(["run", "--rm", "--network", "bridge", "busybox", "true"]);
+    assert.deepEqual(await lab.leftovers(), []);
     assert.equal(lab.inHostSync(["nft", "list", "ruleset"]), before);
     lab.inHostSync(["nft", "delete", "table", "inet", "others"]);
   });
@@ -102,9 +146,43 @@ describe("--network bridge", () => {
     const ours = lab.processes(/main\.ts|dvm\.[cm]js|dvmd|qemu-system/);
     for (const pid of ours) process.kill(pid, "SIGKILL");
     await box.end();
-    assert.notDeepEqual(lab.leftovers(), []);
+    assert.notDeepEqual(lab.traces(), []);
     await lab.dvm(["ps"]);
-    assert.deepEqual(lab.leftovers(), []);
+    assert.deepEqual(await lab.leftovers(), []);
+  });
+  it("forwards for nobody else where the host did not, and leaves a host that does alone", async () => {
+    using behind = new Behind(lab);
+    lab.inHostSync(["sysctl", "-qw", "net.ipv4.ip_forward=0"]);
+    const forwards = () => lab.inHostSync(["cat", "/proc/sys/net/ipv4/ip_forward"]) === "1\n";
+    const run = () => lab.container(["--network", "bridge", "busybox", "sh"]);
+    const first = await run();
+    assert.equal(await first.sh(ping(OUTSIDE)), "0\n");
+    assert.equal(forwards(), true);
+    assert.equal(behind.isReached(), false);
+    await first.end();
+    await until(() => !forwards());
+
+    lab.inHostSync(["sysctl", "-qw", "net.ipv4.ip_forward=1"]);
+    assert.equal(behind.isReached(), true);
+    const second = await run();
+    assert.equal(await second.sh(ping(OUTSIDE)), "0\n");
+    assert.equal(behind.isReached(), true);
+    await second.end();
+    assert.deepEqual(await lab.leftovers(), []);
+    assert.equal(forwards(), true);
+    lab.inHostSync(["sysctl", "-qw", "net.ipv4.ip_forward=0"]);
+  });
+
+  it("leaves nothing when its data root is deleted while it runs", async () => {
+    const words = ["--name", "lost", "--network", "bridge", "-p", "8080:80", "--egress", "public"];
+    const { code, err } = await lab.dvm(["run", "-d", ...words, "busybox", "sleep", "600"]);
+    assert.equal(code, 0, err);
+    rmSync(join(lab.folder, "data"), { recursive: true, force: true });
+    for (const pid of lab.processes(/dvmd/)) process.kill(pid, "SIGKILL");
+    assert.notDeepEqual(lab.traces(), []);
+    assert.doesNotMatch((await lab.dvm(["ps", "-a"])).out, /lost/);
+    assert.deepEqual(await lab.leftovers(), []);
+    await until(() => lab.processes(/qemu-system/).length === 0);
   });
 });
 
@@ -158,7 +236,7 @@ describe("networks of one's own", () => {
     assert.notEqual(await other.sh(ping("10.9.0.5")), "0\n");
     assert.doesNotMatch(await other.sh("nslookup web"), /10\.9/);
     await Promise.all([web.end(), asker.end(), other.end()]);
-    assert.deepEqual(lab.leftovers(), []);
+    assert.deepEqual(await lab.leftovers(), []);
     assert.equal((await lab.dvm(["network", "rm", "blue", "red", "inner"])).code, 0);
   });
 });

@@ -1,5 +1,7 @@
 /** What a mode of network hands to whoever starts the machine. */
 
+import type { Socket } from "node:net";
+
 /** A network card of the machine, as the hypervisor takes it. */
 export interface NetworkCard {
   /** MAC address, lower case with colons */
@@ -8,6 +10,12 @@ export interface NetworkCard {
     | { readonly kind: "tap"; readonly name: string }
     | { readonly kind: "stream"; readonly path: string };
 }
+
+/** What a machine that was kept ready has in the place of a card of its networks. */
+export type SpareCard =
+  | { readonly kind: "tap"; readonly name: string }
+  /** the hypervisor's end of a card, of which nothing has been read; the taker's */
+  | { readonly kind: "stream"; readonly connection: Socket };
 
 /** An interface as the guest is told to set it up. */
 export interface GuestInterface {
@@ -53,8 +61,17 @@ export interface PortFollower {
   release(): void;
 }
 
-/** A container's network, ready for its machine; disposing of it takes it down again. */
+/** A container's network, chosen and on its way into being; disposing of it takes it down again. */
 export interface PreparedNetwork extends AsyncDisposable {
+  /**
+   * Makes what the cards are at the host, before the machine has them. May be called again, for another machine in the
+   * place of one that was of no use. Absent: there is nothing to make.
+   *
+   * @param spares of a machine that was kept ready, in the order of `devices`; absent: one that is about to start
+   */
+  readonly connect?: (spares?: readonly SpareCard[]) => Promise<void>;
+  /** settles when nothing is missing any more; nothing of the container's runs before. Absent: nothing is */
+  readonly settled?: () => Promise<void>;
   readonly devices: readonly NetworkCard[];
   readonly interfaces: readonly GuestInterface[];
   /** name servers of the network */

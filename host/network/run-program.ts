@@ -12,6 +12,8 @@ export interface ProgramCall {
   /** the name that it sees itself called by */
   readonly argv0?: string;
   readonly cwd?: string;
+  /** descriptor that it has as its third; it stays the caller's */
+  readonly inherited?: number;
   /** what to do when it is not installed */
   readonly missing: string;
 }
@@ -29,17 +31,19 @@ const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** @throws DvmError `NETWORK_TOOL_MISSING` */
 export async function callProgram(call: ProgramCall): Promise<ProgramResult> {
   const child = spawn(call.program, call.args, {
-    stdio: ["pipe", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe", ...(call.inherited === undefined ? [] : [call.inherited])],
     // programs of the system alone, speaking the language that is parsed
     env: { PATH: process.env.PATH ? `${process.env.PATH}:${PATH}` : PATH, LC_ALL: "C" },
     ...(call.argv0 === undefined ? {} : { argv0: call.argv0 }),
     ...(call.cwd === undefined ? {} : { cwd: call.cwd }),
   });
-  const output = collect(child.stdout);
-  const complaints = collect(child.stderr);
+  const { stdin, stdout, stderr } = child;
+  if (stdin === null || stdout === null || stderr === null) throw new TypeError("no pipes");
+  const output = collect(stdout);
+  const complaints = collect(stderr);
   // a program that does not read to the end says why itself
-  child.stdin.on("error", () => {});
-  child.stdin.end(call.input ?? "");
+  stdin.on("error", () => {});
+  stdin.end(call.input ?? "");
   try {
     const [code] = await once(child, "close");
     return { code: code ?? 1, output: output(), complaints: complaints() };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { after, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { HOST, Lab, OUTSIDE, until } from "./test-lab.ts";
@@ -9,6 +10,8 @@ const CONNECTIONS = process.env.DVM_NIGHTLY ? 10_000 : 300;
 const AT_ONCE = 40;
 const NGINX = "nginx && echo up";
 
+// no machine that waits for a container has files open in the daemon
+process.env.DVM_POOL = "0";
 const lab = new Lab();
 after(() => lab[Symbol.asyncDispose]());
 
@@ -26,9 +29,18 @@ async function ask(url: string, count: number): Promise<Readonly<Record<string, 
   return codes;
 }
 
+/** Open files of the daemon. */
+function descriptors(): number {
+  const [pid = 0] = lab.processes(/dvmd/);
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
+
 describe("servers of Debian's", () => {
   for (const network of ["bridge", "user"]) {
     it(`answer ${CONNECTIONS} connections through a published port by --network ${network}, each from who it is`, async () => {
+      // the daemon is there then, and has what every container needs
+      await lab.dvm(["run", "--rm", "--network", network, "servers", "true"]);
+      const before = descriptors();
       const box = await lab.container(["--network", network, "-p", "8080:80", "servers", "sh"]);
       assert.match(await box.sh(NGINX), /up/);
       await until(() => lab.curl(lab.outside, `http://${HOST}:8080/`) !== "");
@@ -36,6 +48,7 @@ describe("servers of Debian's", () => {
       const clients = await box.sh("cut -d' ' -f1 /var/log/nginx/access.log | sort | uniq -c");
       assert.match(clients.trim(), new RegExp(`^${CONNECTIONS + 1} ${OUTSIDE}$`));
       await box.end();
+      await until(() => descriptors() <= before);
     });
   }
 
@@ -59,6 +72,6 @@ describe("servers of Debian's", () => {
     const back = JSON.parse(await asker.sh("iperf3 -c store -n 16M -R -J"));
     assert.ok(back.end.sum_received.bytes >= 2 ** 20, JSON.stringify(back.end.sum_received));
     await Promise.all([store.end(), asker.end()]);
-    assert.deepEqual(lab.leftovers(), []);
+    assert.deepEqual(await lab.leftovers(), []);
   });
 });

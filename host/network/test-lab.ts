@@ -3,9 +3,9 @@
  * the first; the second is the outside, with a web server that tells who asks, and a name server.
  */
 
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -42,8 +42,13 @@ export class Lab implements AsyncDisposable {
   readonly #servers: ChildProcess[] = [];
   readonly #containers = new Set<ChildProcess>();
 
-  constructor() {
+  readonly #uid: number;
+
+  /** @param uid of the user who calls dvm */
+  constructor({ uid = 0 }: { readonly uid?: number } = {}) {
     const { host, outside } = this;
+    this.#uid = uid;
+    chownSync(this.folder, uid, uid);
     for (const name of [host, outside]) ip(`netns add ${name}`);
     ip(`-n ${host} link add e0 type veth peer name e1 netns ${outside}`);
     ip(`-n ${host} addr add ${HOST}/24 dev e0`);
@@ -118,9 +123,16 @@ export class Lab implements AsyncDisposable {
     return execFileSync("ip", ["netns", "exec", this.outside, ...words]).toString();
   }
 
-  /** What networks have left on the first host. */
-  leftovers(): string[] {
-    const links = this.inHostSync(["ls", "/sys/class/net"]).split("\n");
+  /** What networks have left on the first host, once the daemon has had its moment to clear up. */
+  async leftovers(): Promise<string[]> {
+    await until(() => this.traces().length === 0).catch(() => {});
+    return this.traces();
+  }
+
+  /** Devices and tables of ours in the first host's own network namespace; those of other hosts are none of them. */
+  traces(): string[] {
+    const listed = execFileSync("ip", ["-n", this.host, "-json", "link", "show"]).toString();
+    const links = (JSON.parse(listed) as { readonly ifname: string }[]).map(({ ifname }) => ifname);
     const rules = this.inHostSync(["nft", "list", "tables"]).split("\n");
     return [
       // those of machines that wait for a container are no container's
@@ -132,10 +144,7 @@ export class Lab implements AsyncDisposable {
   /** Processes with the lab's folder in their command line. */
   processes(program: RegExp): number[] {
     const pids = execFileSync("ip", ["netns", "pids", this.host]).toString().split("\n");
-    return pids
-      .filter((pid) => pid !== "" && readdirSync("/proc").includes(pid))
-      .filter((pid) => program.test(execFileSync("cat", [`/proc/${pid}/cmdline`]).toString()))
-      .map(Number);
+    return pids.filter((pid) => pid !== "" && program.test(commandLine(pid))).map(Number);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -154,9 +163,15 @@ export class Lab implements AsyncDisposable {
     const file = join(this.folder, "resolv.conf");
     // the shell gives way to dvm, which sees the name server of the lab
     const script = `mount --bind ${file} /etc/resolv.conf; exec "$@"`;
-    const command = ["unshare", "-m", "sh", "-c", script, "sh", DVM, ...words];
+    const user = this.#uid === 0 ? [] : asUser(this.#uid);
+    const command = ["unshare", "-m", "sh", "-c", script, "sh", ...user, DVM, ...words];
+    const home = { HOME: this.folder, XDG_RUNTIME_DIR: this.folder, XDG_CACHE_HOME: this.folder };
     return spawn("ip", ["netns", "exec", this.host, ...command], {
-      env: { ...process.env, DVM_DATA_ROOT: join(this.folder, "data") },
+      env: {
+        ...process.env,
+        ...(this.#uid === 0 ? {} : home),
+        DVM_DATA_ROOT: join(this.folder, "data"),
+      },
       stdio: [input, "pipe", "pipe"],
     });
   }
@@ -197,6 +212,25 @@ const NAME_SERVER = `
   });
   socket.bind(53, "${OUTSIDE}");
 `;
+
+/** Empty for a process that has just ended. */
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** Whether dvm is where a user other than root can run it. */
+export function isForUser(uid: number): boolean {
+  const [program = "", ...words] = asUser(uid);
+  return spawnSync(program, [...words, "test", "-x", DVM]).status === 0;
+}
+
+function asUser(uid: number): string[] {
+  return ["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"];
+}
 
 /** Waits for something that a VM does in its own time. */
 export async function until(condition: () => boolean): Promise<void> {

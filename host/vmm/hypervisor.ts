@@ -127,6 +127,8 @@ export interface StartOptions {
    * and cards; rejects with VMM_UNSUPPORTED when this backend, or this version of it, cannot read the file
    */
   readonly restoreFrom?: SavedMachine;
+  /** whether it boots even where there is a template */
+  readonly fresh?: boolean;
   /** called when it is known whether the machine is a clone; not at all for one that can be none */
   readonly onTemplate?: (use: TemplateUse) => void;
 }
@@ -143,6 +145,8 @@ export interface Machine extends AsyncDisposable {
   readonly pid: number;
   /** of a clone: the MAC addresses that its network devices have in the guest, which has to give them their own */
   readonly clonedMacs?: readonly string[];
+  /** to be called when the first process of its container runs; absent: nobody needs to know */
+  noteRunning?: () => void;
   /** byte stream to the guest agent's virtio-console port */
   readonly agent: Duplex;
   /** settles when the VM has ended, never rejects */
@@ -222,6 +226,11 @@ export interface SpareMachine extends AsyncDisposable {
 export interface Hypervisor {
   readonly name: "qemu" | "kvm";
   readonly accelerator: Accelerator;
+  /**
+   * What its spares are: clones that have their cards and have run already, or processes that open everything when they
+   * are taken. Absent: it has none.
+   */
+  readonly spares?: "warm" | "unstarted";
   /** Resolves when the agent has sent its first byte, not yet read; rejects with a `VmmError` that names the stage. */
   start(config: MachineConfig, options?: StartOptions): Promise<Machine>;
   /**
@@ -231,6 +240,8 @@ export interface Hypervisor {
    * @returns whether there is one now; false: a machine of this shape can have none
    */
   saveTemplate?(config: MachineConfig, options?: SaveTemplateOptions): Promise<boolean>;
+  /** Removes the template of this shape, which has proved to be of no use. */
+  rejectTemplate?(config: MachineConfig): Promise<void>;
   /**
    * Makes a clone of the template of this shape ready ahead of time, in the configuration's run directory. Absent: this
    * backend cannot.
@@ -238,7 +249,11 @@ export interface Hypervisor {
    * @returns nothing where there is no template, or the shape's machines cannot be prepared
    */
   prepare?(config: MachineConfig, options?: PrepareOptions): Promise<SpareMachine | undefined>;
-  /** What a spare machine for this configuration is made from: only one that was prepared under the same key fits it. */
+  /**
+   * What a spare machine for this configuration is made from: only one that was prepared under the same key fits it.
+   *
+   * @returns nothing where there is no template
+   */
   shapeKey?(config: MachineConfig): Promise<string | undefined>;
   /**
    * Takes over a VM that another process started detached in this run directory. Absent: this backend's VMs do not

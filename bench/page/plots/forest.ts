@@ -1,65 +1,110 @@
-/** A forest plot: ratios over the base with their confidence intervals, one row for each, all on one axis. */
+/** A forest plot: ratios over one or more bases with their confidence intervals, a row for each measure. */
 
 import { formatRatio } from "../format.ts";
 import { nameAxis, valueAxis } from "./axis.ts";
 import { makeScale } from "./scale.ts";
 import { element, label, plot } from "./svg.ts";
 
-export interface ForestRow {
-  readonly name: string;
+export interface ForestPoint {
+  /** class of the base that the ratio is over */
   readonly class: string;
   readonly median: number;
   readonly low: number;
   readonly high: number;
 }
 
-const WIDTH = 880;
-const LEFT = 400;
-const RIGHT = 790;
-const TOP = 30;
-const ROW = 28;
-/** Longest name that fits, in characters. */
-const NAME = 56;
+export interface ForestRow {
+  /** what rows in a row have in common, written at the first of them */
+  readonly group: string;
+  readonly name: string;
+  /** by the bases' names */
+  readonly points: ReadonlyMap<string, ForestPoint>;
+}
 
-/** @param title what the ratios are of, such as `dvm over plain namespaces` */
-export function forestPlot(rows: readonly ForestRow[], title: string): string {
+export interface ForestOptions {
+  readonly rows: readonly ForestRow[];
+  readonly bases: readonly { readonly name: string; readonly class: string }[];
+  /** what the ratios are of */
+  readonly title: string;
+}
+
+const WIDTH = 880;
+const LEFT = 410;
+const TOP = 44;
+const ROW = 30;
+/** Of a base's column of figures, at the right side. */
+const COLUMN = 70;
+/** Longest names that fit, in characters. */
+const [GROUP, NAME] = [16, 46];
+
+export function forestPlot({ rows, bases, title }: ForestOptions): string {
   const bottom = TOP + rows.length * ROW;
+  const right = WIDTH - 16 - bases.length * COLUMN;
+  const column = (index: number): number => WIDTH - 4 - (bases.length - 1 - index) * COLUMN;
   const scale = makeScale({
-    values: [1, ...rows.flatMap(({ low, high }) => [low, high])].filter((value) => value > 0),
-    from: LEFT + 16,
-    to: RIGHT,
+    values: [1, ...rows.flatMap(valuesOf)].filter((value) => value > 0),
+    from: LEFT + 22,
+    to: right - 8,
     kind: "logarithmic",
   });
   const one = scale.at(1);
   const at = (index: number): number => TOP + (index + 0.5) * ROW;
+  const names = rows.map(({ name }, index) => ({ text: fitted(name, NAME), y: at(index) }));
   return plot(
     { width: WIDTH, height: bottom + 46, title, kind: "forest" },
-    valueAxis({ scale, top: TOP, bottom, left: LEFT + 8, right: RIGHT, title, unit: "times" }),
-    nameAxis({
-      names: rows.map(({ name, class: of }, index) => ({
-        text: fitted(name),
-        y: at(index),
-        class: of,
-      })),
-      right: LEFT,
-      top: TOP,
-      bottom,
-      title: "measure",
-    }),
+    valueAxis({ scale, top: TOP, bottom, left: LEFT + 8, right, title, unit: "times" }),
+    nameAxis({ names, right: LEFT, top: TOP, bottom, title: "measure" }),
     element("line", { class: "one", x1: one, x2: one, y1: TOP, y2: bottom }),
-    ...rows.map((row, index) => {
-      const [x1, x2, y] = [scale.at(row.low), scale.at(row.high), at(index)];
-      return element(
-        "g",
-        { class: `row ${row.class}` },
-        element("line", { class: "interval", x1, x2, y1: y, y2: y }),
-        element("circle", { class: "point", cx: scale.at(row.median), cy: y, r: 5 }),
-        label(WIDTH - 8, y + 4, formatRatio(row.median), { class: "figure", "text-anchor": "end" }),
-      );
-    }),
+    ...bases.map((base, index) =>
+      label(column(index), TOP - 10, base.name, { class: base.class, "text-anchor": "end" }),
+    ),
+    ...rows.flatMap(({ group }, index) =>
+      group === rows[index - 1]?.group
+        ? []
+        : groupHead(group, { y: at(index), first: index === 0 }),
+    ),
+    ...rows.flatMap(({ points }, row) =>
+      bases.flatMap(({ name }, index) => {
+        const point = points.get(name);
+        if (point === undefined) return [];
+        // those of one row are drawn one below the other
+        const y = at(row) + (index - (bases.length - 1) / 2) * 7;
+        return element(
+          "g",
+          { class: `row ${point.class}` },
+          element("line", {
+            class: "interval",
+            x1: scale.at(point.low),
+            x2: scale.at(point.high),
+            y1: y,
+            y2: y,
+          }),
+          element("circle", { class: "point", cx: scale.at(point.median), cy: y, r: 4.5 }),
+          label(column(index), at(row) + 4, formatRatio(point.median), {
+            class: "figure",
+            "text-anchor": "end",
+          }),
+        );
+      }),
+    ),
   );
 }
 
-function fitted(name: string): string {
-  return name.length <= NAME ? name : `${name.slice(0, NAME - 1)}…`;
+function valuesOf({ points }: ForestRow): readonly number[] {
+  return [...points.values()].flatMap(({ low, high }) => [low, high]);
+}
+
+function groupHead(
+  group: string,
+  { y, first }: { readonly y: number; readonly first: boolean },
+): readonly string[] {
+  const above = y - ROW / 2;
+  return [
+    ...(first ? [] : [element("line", { class: "grid", x1: 0, x2: WIDTH, y1: above, y2: above })]),
+    label(0, y + 4, fitted(group, GROUP), { class: "group" }),
+  ];
+}
+
+function fitted(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 }

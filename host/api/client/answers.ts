@@ -161,5 +161,6 @@ export const diskUsageAnswer = object({
   Images: imageSummaries,
   Containers: containerSummaries,
   Volumes: list(volumeAnswer),
+  Snapshots: list(object({ Name: string, Size: integer })),
 });
 export type DiskUsage = Infer<typeof diskUsageAnswer>;

@@ -1,6 +1,6 @@
 /** Work of the daemon that its client can call off, and still hear when it is undone. */
 
-import { randomBytes } from "node:crypto";
+import { closeSync, openSync, readSync } from "node:fs";
 import type { HttpConnection } from "./http-connection.ts";
 
 /**
@@ -15,7 +15,7 @@ export async function withCallOff<T>(
   work: (name: string) => Promise<T>,
 ): Promise<T> {
   signal?.throwIfAborted();
-  const name = randomBytes(16).toString("hex");
+  const name = randomName();
   // what cannot be called off is waited for
   const callOff = () => {
     connection.json({ method: "DELETE", path: `/dvm/work/${name}` }).catch(() => {});
@@ -36,6 +36,18 @@ export async function withCallOff<T>(
     clearInterval(again);
     signal?.removeEventListener("abort", callOff);
   }
+}
+
+/** What nobody guesses; node:crypto would take longer to load than most commands take. */
+function randomName(): string {
+  const bytes = Buffer.alloc(16);
+  const file = openSync("/dev/urandom", "r");
+  try {
+    readSync(file, bytes);
+  } finally {
+    closeSync(file);
+  }
+  return bytes.toString("hex");
 }
 
 /** Between two tries to call off, in `milliseconds`. */

@@ -1,11 +1,8 @@
 /** What a client asks of a daemon's images. */
 
-import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import type { PulledImage, PushedImage } from "../../engine/images/image-engine.ts";
 import type { ImageProgress } from "../../engine/images/transfer-progress.ts";
-import { familiarName, familiarReference, parseNamed } from "../../image/reference.ts";
-import { apiError } from "../docker/errors.ts";
 import { object, readBySchema, string } from "../docker/schema.ts";
 import {
   historyAnswer,
@@ -32,7 +29,7 @@ import {
   parseJson,
   pathPart,
 } from "./http-connection.ts";
-import { registryHeaders } from "./registry-access.ts";
+import { linesOf } from "./told-answer.ts";
 
 export interface TransferRequest {
   /** whether it is a repository, of which all tags are wanted */
@@ -100,7 +97,8 @@ export class ImageClient {
     { platform, ...request }: TransferRequest & { readonly platform?: string | undefined },
   ): Promise<readonly PulledImage[]> {
     const pulled: PulledImage[] = [];
-    const query = { fromImage: nameOf(name, request), platform };
+    const { transferName } = await registryAccess();
+    const query = { fromImage: transferName(name, request), platform };
     await this.#transfer("/images/create", name, { query, request }, (result) => {
       const { Name, ID, Digest, IsNew } = readBySchema(pulledAnswer, result);
       pulled.push({ name: Name, id: ID, digest: Digest, isNew: IsNew });
@@ -114,7 +112,8 @@ export class ImageClient {
     request: TransferRequest,
   ): Promise<readonly Omit<PushedImage, "name">[]> {
     const pushed: Omit<PushedImage, "name">[] = [];
-    const path = `${at(nameOf(name, request))}/push`;
+    const { transferName } = await registryAccess();
+    const path = `${at(transferName(name, request))}/push`;
     await this.#transfer(path, name, { query: {}, request }, (result) => {
       const { Tag, Digest, Size } = readBySchema(pushedAnswer, result);
       pushed.push({ tag: Tag, digest: Digest, size: Size });
@@ -202,6 +201,7 @@ export class ImageClient {
     onResult: (result: unknown) => void,
   ): Promise<void> {
     const { insecure, onProgress, signal } = about.request;
+    const { registryHeaders } = await registryAccess();
     const auth = await registryHeaders(name);
     await this.#work(signal, (named) =>
       this.#lines(
@@ -234,7 +234,7 @@ export class ImageClient {
       isWhole = response.complete;
     });
     try {
-      for await (const text of createInterface({ input: response })) {
+      for await (const text of linesOf(response)) {
         if (text === "") continue;
         const line = readBySchema(transferLine, parseJson(text));
         if (line.error !== "")
@@ -248,18 +248,11 @@ export class ImageClient {
   }
 }
 
+/** Loaded for what goes to a registry: most commands do not, and it takes longer to load than the rest of them. */
+const registryAccess = () => import("./registry-access.ts");
+
 /** What Docker's clients show of a result that dvm's own get as such. */
 const RESULT = /^(?:Digest: |Status: |[\w.-]+: digest: )/;
-
-/** The tag that is meant is written: a name without one stands for all. @throws DvmError `REFERENCE_INVALID` */
-function nameOf(text: string, { all = false }: TransferRequest): string {
-  const reference = parseNamed(text);
-  if (!all) return familiarReference(reference);
-  if (text.includes("@") || reference.tag !== "latest") {
-    throw apiError("BAD_REQUEST", "tag can't be used with --all-tags/-a");
-  }
-  return familiarName(reference);
-}
 
 function progressOf({ id, status, progressDetail }: TransferLine): ImageProgress {
   const { current, total } = progressDetail ?? {};

@@ -1,6 +1,6 @@
 /** What the user shows of themselves to registries: Docker's `config.json`, which the daemon does not read for them. */
 
-import { parseNamed } from "../../image/reference.ts";
+import { familiarName, familiarReference, parseNamed } from "../../image/reference.ts";
 import type { Credentials } from "../../image/registry/credentials.ts";
 import {
   eraseCredentials,
@@ -8,6 +8,7 @@ import {
   storeCredentials,
 } from "../../image/registry/docker-config.ts";
 import { dockerConfigPath } from "../../image/registry/registry-settings.ts";
+import { apiError } from "../docker/errors.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -21,6 +22,16 @@ export async function registryHeaders(
   const { username, password, identityToken: identitytoken } = found ?? {};
   const text = JSON.stringify({ username, password, identitytoken, serveraddress: domain });
   return { "X-Registry-Auth": Buffer.from(text).toString("base64url") };
+}
+
+/** The tag that is meant is written: a name without one stands for all. @throws DvmError `REFERENCE_INVALID` */
+export function transferName(text: string, { all = false }: { readonly all?: boolean }): string {
+  const reference = parseNamed(text);
+  if (!all) return familiarReference(reference);
+  if (text.includes("@") || reference.tag !== "latest") {
+    throw apiError("BAD_REQUEST", "tag can't be used with --all-tags/-a");
+  }
+  return familiarName(reference);
 }
 
 /** Keeps what a registry has taken. @returns the helper that has it; absent: a file */

@@ -37,6 +37,8 @@ interface Made {
   readonly left: PromiseWithResolvers<void>;
   /** when its process was about to start, on the clock of `performance.now` */
   startedAt?: number;
+  /** whether output has come, which may be before the news of the start: they take different ways */
+  hasOutput?: true;
 }
 
 interface Attached {
@@ -113,7 +115,10 @@ export class RemoteEngine implements AsyncDisposable {
         ...(stdout && { stdout }),
         ...(stderr && { stderr }),
       };
-      const onFirst = () => this.#toldSince(id, "first-output");
+      const onFirst = () => {
+        made.hasOutput = true;
+        this.#toldSince(id, "first-output");
+      };
       const { terminal } = made.config;
       const how = await joinStreams({ socket, streams, terminal, detachKeys, onFirst });
       if (how === "detached") made.left.resolve();
@@ -241,6 +246,7 @@ export class RemoteEngine implements AsyncDisposable {
       if (starts && made.startedAt !== undefined) return;
       if (starts) made.startedAt = performance.now();
       this.#onEvent(event);
+      if (starts && made.hasOutput) this.#toldSince(id, "first-output");
     };
   }
 

@@ -20,7 +20,8 @@ export async function readToldAnswer(source: Readable, onEvent: EventSink): Prom
   throw lostDaemon();
 }
 
-async function* linesOf(source: Readable): AsyncGenerator<string> {
+/** @throws DvmError `DAEMON_UNREACHABLE` when they are cut off */
+export async function* linesOf(source: Readable): AsyncGenerator<string> {
   try {
     yield* createInterface({ input: source });
   } catch (cause) {

@@ -4,7 +4,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import { Transform, type Writable } from "node:stream";
+import { Transform, type TransformCallback, type Writable } from "node:stream";
 import { apiError } from "./errors.ts";
 
 export const STDOUT = 1;
@@ -44,38 +44,56 @@ export function demultiplexer(targets: DemultiplexTargets): Transform {
   let left = 0;
   let system: Buffer[] = [];
 
-  async function take(chunk: Buffer): Promise<void> {
-    for (let at = 0; at < chunk.length; ) {
+  /** Goes on from `at`, and again whenever a target takes more. */
+  function take(chunk: Buffer, start: number, done: TransformCallback): void {
+    let at = start;
+    while (at < chunk.length) {
       if (filled < HEADER_LENGTH) {
         const taken = chunk.copy(header, filled, at, at + HEADER_LENGTH - filled);
         filled += taken;
         at += taken;
-        if (filled < HEADER_LENGTH) return;
+        if (filled < HEADER_LENGTH) break;
         left = pieceLength(header);
       }
       const bytes = chunk.subarray(at, at + left);
       at += bytes.length;
       left -= bytes.length;
-      await deliver(bytes);
+      const target = deliver(bytes);
       if (left === 0) filled = 0;
+      if (target !== undefined) {
+        whenReady(target, () => tryTake(chunk, at, done));
+        return;
+      }
+    }
+    done();
+  }
+
+  function tryTake(chunk: Buffer, start: number, done: TransformCallback): void {
+    try {
+      take(chunk, start, done);
+    } catch (error) {
+      done(error as Error);
     }
   }
 
-  async function deliver(bytes: Buffer): Promise<void> {
+  /** @returns the target if it is to be waited for */
+  function deliver(bytes: Buffer): Writable | undefined {
     if (header[0] === SYSTEM_ERROR) {
       system.push(bytes);
-      if (left > 0) return;
+      if (left > 0) return undefined;
       const text = Buffer.concat(system).toString("utf8");
       system = [];
       throw apiError("DAEMON_REFUSED", text);
     }
     const target = header[0] === STDERR ? targets.stderr : targets.stdout;
-    if (target !== undefined && bytes.length > 0) await writeAll(target, bytes);
+    if (target === undefined || bytes.length === 0) return undefined;
+    // one that is gone takes everything
+    return target.destroyed || target.write(bytes) || target.destroyed ? undefined : target;
   }
 
   return new Transform({
     transform(chunk: Buffer, _encoding, callback) {
-      take(chunk).then(() => callback(), callback);
+      tryTake(chunk, 0, callback);
     },
     flush(callback) {
       const torn = filled > 0 ? apiError("DAEMON_REFUSED", "the stream ended in a piece") : null;
@@ -93,13 +111,12 @@ function pieceLength(header: Buffer): number {
   return length;
 }
 
-/** Writes and waits until the target takes more; a target that is gone takes everything. */
-async function writeAll(target: Writable, bytes: Uint8Array): Promise<void> {
-  if (target.destroyed || target.write(bytes) || target.destroyed) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  target.once("drain", resolve);
-  target.once("close", resolve);
-  await promise;
-  target.off("drain", resolve);
-  target.off("close", resolve);
+function whenReady(target: Writable, resume: () => void): void {
+  const ready = () => {
+    target.off("drain", ready);
+    target.off("close", ready);
+    resume();
+  };
+  target.on("drain", ready);
+  target.on("close", ready);
 }

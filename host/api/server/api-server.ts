@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Caller } from "../../engine/daemon/model.ts";
 import { peerCredentials } from "../../sys/peer-credentials.ts";
+import { setSendBuffer } from "../../sys/send-buffer.ts";
 import { Query } from "../docker/query.ts";
 import { API_VERSION } from "../docker/system-json.ts";
 import { ApiCall } from "./api-call.ts";
@@ -17,6 +18,9 @@ import type { ProgramWatch } from "./program-watch.ts";
 import { Reply } from "./reply.ts";
 import { type FoundRoute, type Route, Router } from "./router.ts";
 import { statusOf } from "./status.ts";
+
+/** What a connection that carries output takes ahead of its client, in `bytes`. */
+const OUTPUT_BUFFER = 1024 * 1024;
 
 export interface ServerLog {
   debug(fields: object, text: string): void;
@@ -140,6 +144,7 @@ export class ApiServer implements AsyncDisposable {
       gone.abort(new Error("the client has gone"));
     });
     if (head.length > 0) socket.unshift(head);
+    widen(socket as Socket);
     const hijack = upgradedHijack({ request, socket, headers: this.#headers });
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
@@ -212,11 +217,22 @@ interface Exchange {
 }
 
 function identifyPeer(socket: Socket): Caller {
-  // Node has the descriptor of a socket on its handle only
+  const fd = descriptorOf(socket);
+  if (fd === undefined) throw new Error("the connection has no descriptor");
+  return peerCredentials(fd);
+}
+
+/** A client that has to wait for a processor is not to hold up a process's output at once. */
+function widen(socket: Socket): void {
+  const fd = descriptorOf(socket);
+  if (fd !== undefined) setSendBuffer(fd, OUTPUT_BUFFER);
+}
+
+/** Node has the descriptor of a socket on its handle only. */
+function descriptorOf(socket: Socket): number | undefined {
   const { _handle } = socket as { readonly _handle?: { readonly fd?: unknown } };
   const fd = _handle?.fd;
-  if (typeof fd !== "number" || fd < 0) throw new Error("the connection has no descriptor");
-  return peerCredentials(fd);
+  return typeof fd === "number" && fd >= 0 ? fd : undefined;
 }
 
 function splitOnce(text: string, separator: string): string[] {

@@ -1,6 +1,7 @@
 /** Writables that put a process's output onto a client's connection: raw, or as pieces of a multiplexed stream. */
 
-import { Writable } from "node:stream";
+import type { Writable } from "node:stream";
+import { PassingWritable } from "../../engine/daemon/output-hub.ts";
 import { pieceHeader } from "../docker/stdcopy.ts";
 
 export interface OutputSinkOptions {
@@ -15,18 +16,22 @@ export interface OutputSinkOptions {
  * A sink of one stream. It takes more when the connection does, ends without ending it, and closes with it.
  */
 export function outputSink({ connection, stream, onFirst }: OutputSinkOptions): Writable {
-  const sink = new Writable({
+  const sink = new PassingWritable({
     write(bytes: Buffer, _encoding, callback) {
+      let isTold = false;
+      const tell = (error?: Error | null) => {
+        if (isTold) return;
+        isTold = true;
+        callback(error);
+      };
       onFirst();
-      if (connection.destroyed || connection.writableEnded) return callback(gone());
-      if (stream !== undefined) {
-        connection.cork();
-        connection.write(pieceHeader(stream, bytes.length));
-      }
-      const ready = connection.write(bytes);
-      if (stream !== undefined) connection.uncork();
-      if (ready) callback();
-      else whenDrained(connection, callback);
+      if (connection.destroyed || connection.writableEnded) return tell(gone());
+      connection.cork();
+      if (stream !== undefined) connection.write(pieceHeader(stream, bytes.length));
+      connection.write(bytes, tell);
+      connection.uncork();
+      // most often the kernel has taken all of it by now
+      if (connection.writableLength === 0) tell();
     },
     destroy(error, callback) {
       connection.off("close", closed);
@@ -38,18 +43,6 @@ export function outputSink({ connection, stream, onFirst }: OutputSinkOptions): 
   // whoever writes to it is told by the callback
   sink.on("error", () => {});
   return sink;
-}
-
-function whenDrained(connection: Writable, callback: (error?: Error) => void): void {
-  const settle = (error?: Error) => {
-    connection.off("drain", drained);
-    connection.off("close", lost);
-    callback(error);
-  };
-  const drained = () => settle();
-  const lost = () => settle(gone());
-  connection.on("drain", drained);
-  connection.on("close", lost);
 }
 
 function gone(): Error {

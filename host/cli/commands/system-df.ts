@@ -1,4 +1,4 @@
-/** dvm system df: what images, containers and volumes take on disk. */
+/** dvm system df: what images, containers, volumes and snapshots take on disk. */
 
 import type { DiskUsage } from "../../api/engine-api.ts";
 import type { Command } from "../command.ts";
@@ -36,7 +36,14 @@ export const systemDf: Command = {
       context.stdout.write(diskUsageDetails(usage, Date.now()));
       return 0;
     }
-    const rows = [imagesRow(usage), containersRow(usage.Containers), volumesRow(usage.Volumes)];
+    const { Containers, Volumes, Snapshots } = usage;
+    const rows = [
+      imagesRow(usage),
+      containersRow(Containers),
+      volumesRow(Volumes),
+      // Docker has none
+      ...(Snapshots.length > 0 ? [snapshotsRow(Snapshots)] : []),
+    ];
     context.stdout.write(renderRows(rows, { format: values.format, table: TABLE, titles: TITLES }));
     return 0;
   },
@@ -72,6 +79,14 @@ function volumesRow(all: DiskUsage["Volumes"]) {
       isActive: RefCount > 0,
       size: Size,
     })),
+  );
+}
+
+/** Nothing needs them. */
+function snapshotsRow(all: DiskUsage["Snapshots"]) {
+  return usedRow(
+    "Snapshots",
+    all.map(({ Size: size }) => ({ isActive: false, size })),
   );
 }
 

@@ -1,4 +1,4 @@
-/** What each image, container and volume takes on disk: the tables of `system df -v`. */
+/** What each image, container, volume and snapshot takes on disk: the tables of `system df -v`. */
 
 import type { DiskUsage } from "../../api/engine-api.ts";
 import { CONTAINER_TITLES, containerRow } from "./container-row.ts";
@@ -12,6 +12,9 @@ export function diskUsageDetails(usage: DiskUsage, now: number): string {
     `Images space usage:\n\n${imageTable(usage.Images)}`,
     `Containers space usage:\n\n${containerTable(usage.Containers, now)}`,
     `Local Volumes space usage:\n\n${volumeTable(usage.Volumes)}`,
+    ...(usage.Snapshots.length > 0
+      ? [`Snapshots space usage:\n\n${snapshotTable(usage.Snapshots)}`]
+      : []),
   ].join("\n");
 }
 
@@ -49,4 +52,9 @@ function volumeTable(volumes: DiskUsage["Volumes"]): string {
     humanSize(Size),
   ]);
   return renderTable(["VOLUME NAME", "LINKS", "SIZE"], rows);
+}
+
+function snapshotTable(snapshots: DiskUsage["Snapshots"]): string {
+  const rows = snapshots.map(({ Name: name, Size: size }) => [name, humanSize(size)]);
+  return renderTable(["SNAPSHOT", "SIZE"], rows);
 }

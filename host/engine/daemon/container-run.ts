@@ -363,19 +363,18 @@ export class ContainerRun extends GuestRun {
     const machine = this.#machine;
     const ready = this.#ready;
     if (machine === undefined || ready === undefined) throw new TypeError("no machine was opened");
-    const { attachments, ports } = this.#network;
+    const { attachments, ports, settled } = this.#network;
     const { shares } = this.#mounts;
     await this.startProcess({
       machine,
       spec: containerSpec(id, config, this.#network, this.#mounts),
       ready: ready.then(() => this.#noteBoot()),
-      noted: {
-        networks: { attachments, ports },
-        ...(shares.length > 0 ? { shares } : {}),
-      },
+      ...(settled && { settled: settled() }),
+      noted: { networks: { attachments, ports }, ...(shares.length > 0 && { shares }) },
       onOpened,
       signal,
     });
+    machine.noteRunning?.();
     this.#watchPorts(this.#network.follower);
   }
 

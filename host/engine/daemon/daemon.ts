@@ -302,6 +302,8 @@ export class Daemon implements AsyncDisposable {
     this.#denials[Symbol.dispose]();
     await this.#parts.pool[Symbol.asyncDispose]();
     await Promise.all([...this.#containers.values()].map((container) => container.close()));
+    // of machines that have ended just now; what stays is the next daemon's to sweep
+    await sweepNetworks().catch(() => {});
   }
 
   /** Removes what a create or a remove left that was cut short. */

@@ -44,6 +44,8 @@ export interface ProcessStart {
   readonly spec: ContainerSpec;
   /** settles when the agent is ready */
   readonly ready: Promise<void>;
+  /** settles when its networks are in place: nothing of it runs before */
+  readonly settled?: Promise<void>;
   /** what else the next daemon must know */
   readonly noted: Partial<RunState>;
   /** its streams are open and it has not started: who is to miss nothing joins now */
@@ -169,7 +171,7 @@ export abstract class GuestRun implements AsyncDisposable {
   }
 
   protected async startProcess(start: ProcessStart): Promise<void> {
-    const { machine, spec, ready, noted, signal, onOpened } = start;
+    const { machine, spec, ready, settled, noted, signal, onOpened } = start;
     const { record, deadlines, log, onEvent } = this.options;
     const { id: container, config } = record;
     const { agent } = this;
@@ -184,6 +186,8 @@ export abstract class GuestRun implements AsyncDisposable {
     // The agent takes requests in their order: the next one is there when one is done.
     const creation = ask("making the container", { type: "container.create", container, spec });
     try {
+      // before its streams are open: what is written to them goes to the guest, which has to know the process by then
+      await settled;
       log.begin();
       const { openStdin: stdin, terminal } = config;
       const stdio = this.process.open(agent, { stdin, stdout: true, stderr: !terminal });

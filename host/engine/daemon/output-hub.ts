@@ -6,7 +6,7 @@
  * has ended is not held up: what is left of its output, at most a window and a pipe, is kept for its readers here.
  */
 
-import type { Writable } from "node:stream";
+import { Writable } from "node:stream";
 import type { IncomingHandlers, IncomingStream } from "#protocol";
 
 /** Where output is kept; says how many bytes of the stream it is done with. */
@@ -14,6 +14,9 @@ export interface OutputLog {
   readonly append: (bytes: Uint8Array) => number;
   readonly finish: () => number;
 }
+
+/** A reader that has no part of what was written to it any more once its `writableLength` is zero. */
+export class PassingWritable extends Writable {}
 
 interface Sink {
   readonly target: Writable;
@@ -48,10 +51,12 @@ export class OutputHub implements IncomingHandlers {
   }
 
   /** The bytes are the transport's own piece, which nobody writes to: sinks may keep them. */
-  readonly onData = (bytes: Uint8Array): void => {
+  readonly onData = (bytes: Uint8Array): boolean => {
     this.#owed += this.#log?.append(bytes) ?? bytes.length;
-    for (const sink of this.#sinks) write(sink, bytes);
+    let isDone = true;
+    for (const sink of this.#sinks) if (!write(sink, bytes)) isDone = false;
     this.#giveBack();
+    return isDone;
   };
 
   readonly onEnd = (): void => {
@@ -119,9 +124,15 @@ export class OutputHub implements IncomingHandlers {
   }
 }
 
-function write(sink: Sink, bytes: Uint8Array): void {
-  if (sink.held !== undefined) sink.held.push(bytes);
-  else if (!sink.target.write(bytes)) sink.blocked = true;
+/** @returns whether the sink has no part of the bytes any more */
+function write(sink: Sink, bytes: Uint8Array): boolean {
+  const { target, held } = sink;
+  if (held !== undefined) {
+    held.push(bytes);
+    return false;
+  }
+  if (!target.write(bytes)) sink.blocked = true;
+  return target instanceof PassingWritable && target.writableLength === 0;
 }
 
 async function drained(target: Writable): Promise<void> {

@@ -20,9 +20,9 @@ import {
   type RegistrySettings,
   readRegistrySettings,
 } from "../../image/registry/registry-settings.ts";
-import { makeRootDisk } from "../../rootfs/root-disk.ts";
 import { type ImageView, imageView } from "./image-view.ts";
 import { requireLocal } from "./local-image.ts";
+import { makePulledDisk } from "./pulled-disk.ts";
 import { openRegistrySession, pullImage, pushNamed, repositoryTags } from "./registry-transfer.ts";
 import { pruneImages, type RemovedImages, removeImage } from "./remove-image.ts";
 import { type ImageProgress, pullProgress } from "./transfer-progress.ts";
@@ -169,12 +169,8 @@ export class ImageEngine {
       ...this.#transfer(request),
       platform: request.platform,
       onEvent: (event) => pullProgress(event).forEach(request.onProgress),
-    });
-    // Made now, so that no container waits for it.
-    await makeRootDisk({
-      layers: image.layers,
-      directory: join(this.#dataRoot, "root-disks"),
-      mountPoints: true,
+      // Made now, so that no container waits for it.
+      prepare: (layers) => makePulledDisk(layers, this.#dataRoot),
     });
     const pulled = {
       name,

@@ -19,6 +19,9 @@ export type RunJob = (
 /** As in bin/dvm: little that a layer is read with lives long. */
 const NODE_OPTIONS = ["--no-warnings", "--max-semi-space-size=1"];
 
+/** Large blocks go back at once when they are freed, and no threads have heaps of their own (mallopt(3)). */
+const MALLOC = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: "1048576" };
+
 interface UnderWay {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -68,7 +71,7 @@ export class ImageWorker implements Disposable {
     if (this.#child !== undefined) return this.#child;
     const child = fork(this.#program, [], {
       execArgv: NODE_OPTIONS,
-      env: { ...process.env, MALLOC_ARENA_MAX: "2" },
+      env: { ...process.env, ...MALLOC },
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
     this.#child = child;

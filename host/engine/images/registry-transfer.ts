@@ -2,7 +2,7 @@
 
 import { imageError } from "../../image/errors.ts";
 import type { HeldImage, ImageStore } from "../../image/image-store.ts";
-import { type LoadEvent, loadImage } from "../../image/load-image.ts";
+import { type LoadEvent, type LoadOptions, loadImage } from "../../image/load-image.ts";
 import {
   familiarReference,
   formatReference,
@@ -49,13 +49,15 @@ export async function pullImage(
   options: TransferOptions & {
     readonly platform?: string | undefined;
     readonly onEvent?: ((event: LoadEvent) => void) | undefined;
+    readonly prepare: NonNullable<LoadOptions["prepare"]>;
   },
 ): Promise<HeldImage> {
-  const { store, signal, onEvent } = options;
+  const { store, signal, onEvent, prepare } = options;
   const platform = platformOf(options.platform);
   await using session = await openRegistrySession(options);
   return await loadImage(openRegistrySource(reference, session), {
     store,
+    prepare,
     // Pulled by its digest, an image is named by it, whatever tag was written too.
     tag: reference.digest === undefined ? reference : { ...reference, tag: undefined },
     ...(platform === undefined ? {} : { platform }),

@@ -124,7 +124,7 @@ export class NetworkStore {
     const used = [
       ...others.map((each) => each.subnet),
       ...lookAtEndpoints().map(({ network }) => network.subnet),
-      ...(await routedSubnets()),
+      ...routedSubnets(),
     ];
     const subnet =
       options.subnet === undefined ? chooseSubnet(used) : checkSubnet(options.subnet, used);

@@ -218,6 +218,11 @@ async function joinBridges(
     interfaces: joined.flatMap(({ interfaces }) => interfaces),
     nameServers: joined.flatMap(({ nameServers }) => nameServers),
     ports: joined.flatMap((each) => each.ports),
+    connect: async (spares) => {
+      const spare = (index: number) => spares?.slice(index, index + 1);
+      await Promise.all(joined.map((each, index) => each.connect?.(spare(index))));
+    },
+    settled: async () => void (await Promise.all(joined.map((each) => each.settled?.()))),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
   return connected(all, attachments);

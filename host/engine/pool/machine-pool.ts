@@ -1,20 +1,22 @@
 /**
- * Machines that wait for containers: clones of templates that have run a container already and are paused. A start
- * takes one of its shape; what was taken is replaced when no start has come for a moment.
+ * Machines that wait for containers: clones of templates that have run a container already and are paused, or processes
+ * of our own VMM that wait for their machine. A start takes one of its shape; what was taken is replaced when no start has
+ * come for a moment.
  */
 
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import type { AgentClient } from "../../agent/agent-client.ts";
+import type { PreparedNetwork } from "../../network/prepared-network.ts";
 import type { Hypervisor, MachineConfig, SpareMachine } from "../../vmm/hypervisor.ts";
 import type { EventSink } from "../engine-event.ts";
 import type { EngineParts } from "../engine-parts.ts";
 import type { EnginePaths } from "../paths.ts";
 import { RunDirectory } from "../run-directory.ts";
+import { availableMemory } from "./available-memory.ts";
 import { PoolPlan } from "./pool-plan.ts";
+import { NO_CARDS, spareCards } from "./spare-cards.ts";
 import { SpareGuardian } from "./spare-guardian.ts";
-import { spareTaps } from "./spare-taps.ts";
 import { prepareWarmUp } from "./warm-up.ts";
 
 export interface MachinePoolOptions {
@@ -28,10 +30,10 @@ export interface MachinePoolOptions {
 /** A machine that was taken out of the pool and is the taker's. */
 export interface TakenSpare {
   readonly machine: SpareMachine;
-  /** the conversation with its agent, which goes on */
-  readonly agent: AgentClient;
-  /** has its taps take the places of those that its networks have made */
-  readonly connect: (networks: MachineConfig["networks"]) => Promise<void>;
+  /** the conversation with its agent, which goes on; absent: there was none yet */
+  readonly agent?: AgentClient;
+  /** has a network take over its cards */
+  readonly connect: (network: PreparedNetwork) => Promise<void>;
   /** ends the pool's care for it: what else would end it with the daemon */
   readonly letGo: () => void;
 }
@@ -104,7 +106,7 @@ export class MachinePool implements AsyncDisposable {
 
   #serves(hypervisor: Hypervisor): boolean {
     const { size } = this.#options;
-    if (size === 0 || hypervisor.prepare === undefined) return false;
+    if (size === 0 || hypervisor.spares === undefined) return false;
     return size !== undefined || hypervisor.accelerator === "tcg";
   }
 
@@ -142,30 +144,21 @@ export class MachinePool implements AsyncDisposable {
 
   /** @returns nothing where there is no template to make it from: the next start makes one, or does without too */
   async #make(key: string, { hypervisor, config }: Shape): Promise<Spare | undefined> {
-    const { paths, parts } = this.#options;
+    const isWarm = hypervisor.spares === "warm";
     const container = `${SPARE}${randomBytes(4).toString("hex")}`;
     await using undo = new AsyncDisposableStack();
-    const folder = undo.use(new RunDirectory(paths.runRoot, container));
-    const taps = undo.use(await spareTaps(config, container));
-    const own = { ...config, networks: taps.networks, id: container, runDirectory: folder.path };
-    let agent: AgentClient | undefined;
-    await using prepared = await prepareWarmUp({
-      config: own,
-      dataRoot: paths.dataRoot,
-      parts,
-      onClient: (client) => {
-        agent = client;
-      },
-    });
-    const { signal } = this.#abort;
+    const folder = undo.use(new RunDirectory(this.#options.paths.runRoot, container));
+    const cards = undo.use(isWarm ? await spareCards(config, container, folder.path) : NO_CARDS);
+    const networks = isWarm ? cards.networks : config.networks;
+    const own = { ...config, networks, id: container, runDirectory: folder.path };
     const onProcess = (pid: number) => {
       folder.noteMachine(pid);
-      this.#guardian.add(pid, taps.names);
+      this.#guardian.add(pid, cards.taps);
       undo.defer(() => this.#guardian.remove(pid));
     };
-    const options = { signal, onProcess, warmUp: prepared.warmUp };
-    const machine = await hypervisor.prepare?.(own, options);
-    if (machine === undefined || agent === undefined) return undefined;
+    const prepared = await this.#prepare(hypervisor, own, onProcess);
+    if (prepared === undefined) return undefined;
+    const { machine } = prepared;
     undo.use(machine);
     const { pid } = machine;
     const forget = () => {
@@ -176,9 +169,8 @@ export class MachinePool implements AsyncDisposable {
     const held = undo.move();
     const spare: Spare = {
       key,
-      machine,
-      agent,
-      connect: (networks) => taps.give(networks),
+      ...prepared,
+      connect: async (network) => network.connect?.(await cards.give()),
       letGo: () => {
         forget();
         // the folder alone: the machine is the taker's
@@ -188,6 +180,32 @@ export class MachinePool implements AsyncDisposable {
     };
     void machine.exit.then(forget);
     return spare;
+  }
+
+  async #prepare(
+    hypervisor: Hypervisor,
+    config: MachineConfig,
+    onProcess: (pid: number) => void,
+  ): Promise<Pick<TakenSpare, "machine" | "agent"> | undefined> {
+    const { signal } = this.#abort;
+    const { paths, parts } = this.#options;
+    if (hypervisor.spares !== "warm") {
+      const machine = await hypervisor.prepare?.(config, { signal, onProcess });
+      return machine && { machine };
+    }
+    let agent: AgentClient | undefined;
+    const onClient = (client: AgentClient) => {
+      agent = client;
+    };
+    await using warming = await prepareWarmUp({
+      config,
+      dataRoot: paths.dataRoot,
+      parts,
+      onClient,
+    });
+    const { warmUp } = warming;
+    const machine = await hypervisor.prepare?.(config, { signal, onProcess, warmUp });
+    return machine && agent && { machine, agent };
   }
 
   #warn(error: Error): void {
@@ -201,7 +219,5 @@ const SPARE = "pool";
 
 /** Whether the host can carry another. */
 function hasRoom({ memoryMiB }: MachineConfig): boolean {
-  const [, available] =
-    /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync("/proc/meminfo", "utf8")) ?? [];
-  return Number(available) / 1024 > memoryMiB + RESERVE;
+  return availableMemory() > memoryMiB + RESERVE;
 }

@@ -39,6 +39,7 @@ export async function restoreMachine(
   const config = machineConfig(options);
   checkCards(config.networks, saved);
   await using parts = new AsyncDisposableStack();
+  await options.network?.connect?.();
   const machine = parts.use(
     await hypervisor.start(config, {
       detached: true,
@@ -66,6 +67,7 @@ export async function restoreMachine(
   parts.defer(() => agent.close());
   await configureMachine(agent, { ...options, network: NO_NETWORK });
   if (config.networks.length > 0) await changeNetwork(agent, options, saved, wanted);
+  await options.network?.settled?.();
   const held = parts.move();
   return {
     machine,

@@ -43,6 +43,8 @@ export interface SnapshotView extends SnapshotMeta {
 export class Snapshots {
   readonly #options: SnapshotsOptions;
   readonly #store: SnapshotStore;
+  /** those that are being made, by owner and name */
+  readonly #making = new Set<string>();
 
   constructor(options: SnapshotsOptions) {
     this.#options = options;
@@ -61,8 +63,20 @@ export class Snapshots {
     { name = makeContainerName() }: { readonly name?: string | undefined } = {},
   ): Promise<SnapshotMeta> {
     checkName(name);
-    if (this.list(caller).some((each) => each.name === name)) throw taken(name);
-    return this.#save(container, { name, owner: caller.uid });
+    const isTaken = () => this.list(caller).some((each) => each.name === name);
+    const about = { name, owner: caller.uid };
+    return this.#alone(`${caller.uid} ${name}`, isTaken, () => this.#save(container, about));
+  }
+
+  /** One at a time has a name. */
+  async #alone<T>(key: string, isTaken: () => boolean, make: () => Promise<T>): Promise<T> {
+    if (this.#making.has(key) || isTaken()) throw taken(key.slice(key.indexOf(" ") + 1));
+    this.#making.add(key);
+    try {
+      return await make();
+    } finally {
+      this.#making.delete(key);
+    }
   }
 
   /** Those that the caller may see, newest first. */
@@ -122,19 +136,11 @@ export class Snapshots {
     using draft = this.#store.draft();
     const saved = await this.#take(container, draft);
     const { record } = container;
-    const {
-      ip: _,
-      ip6: __,
-      mac: ___,
-      furtherIps: ____,
-      ...networking
-    } = record.config.networking ?? {};
     return await this.#options.revive(
       {
         imageOf: container.id,
         record,
-        // addresses that were asked for are the first one's
-        config: { ...configOf(record, wish), networking },
+        config: forkedConfig(record, wish),
         saved,
         memory: draft.memory,
         fill: (folder) => moveContainer(diskIn(draft, record), folder),
@@ -195,12 +201,10 @@ export class Snapshots {
   async createCheckpoint(container: ManagedContainer, name: string): Promise<void> {
     checkName(name);
     const { id, record } = container;
-    if (this.checkpoints(id).some((each) => each.name === name)) throw taken(name);
-    await this.#save(container, {
-      name,
-      checkpointOf: id,
-      ...(record.owner === undefined ? {} : { owner: record.owner }),
-    });
+    const isTaken = () => this.checkpoints(id).some((each) => each.name === name);
+    const owner = record.owner === undefined ? {} : { owner: record.owner };
+    const about = { name, checkpointOf: id, ...owner };
+    await this.#alone(`${id} ${name}`, isTaken, () => this.#save(container, about));
   }
 
   /** @throws DvmError `NO_SUCH_SNAPSHOT` */
@@ -235,9 +239,24 @@ export class Snapshots {
   }
 }
 
+/** Addresses that were asked for are the first one's. */
+export function forkedConfig(
+  record: Pick<ContainerRecord, "id" | "config">,
+  wish: { readonly name?: string | undefined } = {},
+): DaemonContainerConfig {
+  const {
+    ip: _,
+    ip6: __,
+    mac: ___,
+    furtherIps: ____,
+    ...networking
+  } = record.config.networking ?? {};
+  return { ...configOf(record, wish), networking };
+}
+
 /** What runs in it has its host name, whatever it is called from now on. */
 function configOf(
-  { id, config: { name: _, ...config } }: ContainerRecord,
+  { id, config: { name: _, ...config } }: Pick<ContainerRecord, "id" | "config">,
   { name }: { readonly name?: string | undefined },
 ): DaemonContainerConfig {
   const hostname = containerHostname(id, config);

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { readFileSync, statSync } from "node:fs";
+import { constants, openSync, readFileSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { TestFolder } from "../test-support/image-builder.ts";
 import { DataFile } from "./data-file.ts";
+import type { FileCalls } from "./direct-file.ts";
 import type { SparseSegment } from "./sparse-map.ts";
 
 /** Segments in file order, from gaps and lengths. */
@@ -21,15 +22,15 @@ const segments = fc
   });
 
 describe("DataFile", () => {
-  test("gives every file back from its runs, whatever its segments", () => {
-    fc.assert(
-      fc.property(
+  test("gives every file back from its runs, whatever its segments", async () => {
+    await fc.assert(
+      fc.asyncProperty(
         fc.array(segments, { maxLength: 4 }),
         fc.integer({ min: 1, max: 5000 }),
-        (files, step) => {
+        async (files, step) => {
           using folder = new TestFolder();
           const path = join(folder.path, "data");
-          using file = new DataFile(path);
+          await using file = new DataFile(path);
           const written = files.map((list, n) => {
             const stored = Buffer.concat(
               list.map(({ length }, m) => Buffer.alloc(length, 1 + n * 8 + m)),
@@ -39,7 +40,7 @@ describe("DataFile", () => {
               file.write(stored.subarray(at, at + step));
             return { list, stored, ...file.end() };
           });
-          assert.equal(file.finish(), statSync(path).size);
+          assert.equal(await file.finish(), statSync(path).size);
           const data = readFileSync(path);
           for (const { list, stored, runs, pieces } of written) {
             const size = list.reduce(
@@ -69,20 +70,53 @@ describe("DataFile", () => {
     );
   });
 
-  test("takes no blocks for long zeros", () => {
+  test("takes no blocks for long zeros", async () => {
     using folder = new TestFolder();
     const path = join(folder.path, "data");
-    using file = new DataFile(path);
+    await using file = new DataFile(path);
     file.begin([{ offset: 0, length: 8 << 20 }]);
     file.write(Buffer.alloc(8 << 20));
     assert.deepEqual(file.end().runs, [{ fileOffset: 0, dataOffset: 0, length: 8 << 20 }]);
-    assert.equal(file.finish(), 8 << 20);
+    assert.equal(await file.finish(), 8 << 20);
     assert.equal(statSync(path).blocks, 0);
   });
 
-  test("refuses more data than the segments hold", () => {
+  for (const [what, refuses] of [
+    ["opens no file", { open: true, write: false }],
+    ["takes no page", { open: false, write: true }],
+  ] as const)
+    test(`goes by way of the page cache where O_DIRECT ${what}`, async () => {
+      using folder = new TestFolder();
+      const path = join(folder.path, "data");
+      const direct = new Set<number>();
+      const invalid = () => Object.assign(new Error("EINVAL"), { code: "EINVAL" });
+      const write = (...[fd, ...rest]: Parameters<FileCalls["writeSync"]>): number => {
+        if (direct.has(fd) && refuses.write) throw invalid();
+        return writeSync(fd, ...rest);
+      };
+      await using file = new DataFile(path, {
+        openSync: (name, flags, mode) => {
+          const isDirect = (flags & constants.O_DIRECT) !== 0;
+          const fd = openSync(name, flags & ~constants.O_DIRECT, mode);
+          direct.delete(fd);
+          if (isDirect && refuses.open) throw invalid();
+          if (isDirect) direct.add(fd);
+          return fd;
+        },
+        writeSync: (...words) => write(...words),
+        write: async (...words) => ({ bytesWritten: write(...words) }),
+      });
+      const stored = Buffer.alloc(3_000_000, "data");
+      file.begin([{ offset: 0, length: stored.length }]);
+      file.write(stored);
+      file.end();
+      assert.equal(await file.finish(), 3_002_368);
+      assert.deepEqual(readFileSync(path).subarray(0, stored.length), stored);
+    });
+
+  test("refuses more data than the segments hold", async () => {
     using folder = new TestFolder();
-    using file = new DataFile(join(folder.path, "data"));
+    await using file = new DataFile(join(folder.path, "data"));
     file.begin([{ offset: 0, length: 3 }]);
     assert.throws(() => file.write(Buffer.alloc(4)), RangeError);
   });

@@ -1,15 +1,10 @@
-/** Writes the file data of a layer into one file: each file's runs begin on a page, and zeros become holes. */
-import { closeSync, fdatasyncSync, ftruncateSync, openSync, writeSync } from "node:fs";
+/** Lays the file data of a layer out in one file: each file's runs begin on a page, and zeros become holes. */
 import type { DataRun } from "../../rootfs/entry.ts";
+import { DirectFile, type FileCalls } from "./direct-file.ts";
 import type { SparseSegment } from "./sparse-map.ts";
 
 /** Alignment of runs: the block of EROFS and the page of the guest, in `bytes`. */
 export const PAGE = 4096;
-/** What is gathered before it is written, in `bytes`. */
-const BUFFER_BYTES = 1024 * 1024;
-/** Zeros of this length, aligned to it, are left out of the file, in `bytes`. */
-const HOLE_BYTES = 64 * 1024;
-const ZEROS = Buffer.alloc(HOLE_BYTES);
 
 /** Where bytes of the stream came to stand in the data file. */
 export interface StoredPiece {
@@ -19,12 +14,8 @@ export interface StoredPiece {
 }
 
 /** The data file while it is written. */
-export class DataFile implements Disposable {
-  readonly #fd: number;
-  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
-  #filled = 0;
-  /** place in the file where the buffer begins, a multiple of BUFFER_BYTES so that holes line up */
-  #start = 0;
+export class DataFile implements AsyncDisposable {
+  readonly #file: DirectFile;
   #runs: DataRun[] = [];
   #segments: readonly SparseSegment[] = [];
   #segment = 0;
@@ -35,13 +26,13 @@ export class DataFile implements Disposable {
   #runEnd = 0;
   #pieces: StoredPiece[] = [];
 
-  constructor(path: string) {
-    this.#fd = openSync(path, "wx", 0o600);
+  constructor(path: string, calls?: FileCalls) {
+    this.#file = new DirectFile(path, calls);
   }
 
-  /** Bytes handed out so far: the place where the next byte goes. */
-  get length(): number {
-    return this.#start + this.#filled;
+  /** What to wait for before more is written, see `DirectFile`. */
+  get room(): Promise<void> | undefined {
+    return this.#file.room;
   }
 
   /** Begins a file whose data are its segments, in file order. */
@@ -60,12 +51,12 @@ export class DataFile implements Disposable {
       if (segment === undefined) throw new RangeError("more data than its segments hold");
       if (this.#segmentDone === 0) this.#openRun(segment);
       const length = Math.min(bytes.length - at, segment.length - this.#segmentDone);
-      this.#put(bytes, at, length);
+      this.#file.put(bytes, at, length);
       this.#runEnd += length;
       at += length;
       this.#segmentDone += length;
       if (this.#segmentDone === segment.length) {
-        this.#pieces.push({ offset: this.length - segment.length, length: segment.length });
+        this.#pieces.push({ offset: this.#file.length - segment.length, length: segment.length });
         this.#segment++;
         this.#segmentDone = 0;
       }
@@ -79,17 +70,13 @@ export class DataFile implements Disposable {
   }
 
   /** Writes what is left, and makes it last. @returns length of the data file, in `bytes` */
-  finish(): number {
-    this.#zeros(-this.length & (PAGE - 1));
-    const length = this.length;
-    this.#flush();
-    ftruncateSync(this.#fd, length);
-    fdatasyncSync(this.#fd);
-    return length;
+  finish(): Promise<number> {
+    this.#file.zeros(toPage(this.#file.length));
+    return this.#file.finish();
   }
 
-  [Symbol.dispose](): void {
-    closeSync(this.#fd);
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#file[Symbol.asyncDispose]();
   }
 
   /**
@@ -98,16 +85,16 @@ export class DataFile implements Disposable {
    */
   #openRun(segment: SparseSegment): void {
     const page = segment.offset - (segment.offset % PAGE);
-    const runPageEnd = this.#runEnd + (-this.#runEnd & (PAGE - 1));
+    const runPageEnd = this.#runEnd + toPage(this.#runEnd);
     if (this.#run !== undefined && page <= runPageEnd) {
-      this.#zeros(segment.offset - this.#runEnd);
+      this.#file.zeros(segment.offset - this.#runEnd);
       this.#runEnd = segment.offset;
       return;
     }
     this.#closeRun();
-    this.#zeros(-this.length & (PAGE - 1));
-    this.#run = { fileOffset: page, dataOffset: this.length };
-    this.#zeros(segment.offset - page);
+    this.#file.zeros(toPage(this.#file.length));
+    this.#run = { fileOffset: page, dataOffset: this.#file.length };
+    this.#file.zeros(segment.offset - page);
     this.#runEnd = segment.offset;
   }
 
@@ -118,51 +105,16 @@ export class DataFile implements Disposable {
     let length = this.#runEnd - fileOffset;
     if (!isLast) {
       // Only the last run may end off a page.
-      const padding = -length & (PAGE - 1);
-      this.#zeros(padding);
+      const padding = toPage(length);
+      this.#file.zeros(padding);
       length += padding;
     }
     this.#runs.push({ fileOffset, dataOffset, length });
     this.#run = undefined;
   }
+}
 
-  #put(bytes: Buffer, from: number, length: number): void {
-    for (let at = from; at < from + length; ) {
-      const step = Math.min(from + length - at, BUFFER_BYTES - this.#filled);
-      bytes.copy(this.#buffer, this.#filled, at, at + step);
-      this.#filled += step;
-      at += step;
-      if (this.#filled === BUFFER_BYTES) this.#flush();
-    }
-  }
-
-  #zeros(length: number): void {
-    for (let left = length; left > 0; ) {
-      const step = Math.min(left, BUFFER_BYTES - this.#filled);
-      this.#buffer.fill(0, this.#filled, this.#filled + step);
-      this.#filled += step;
-      left -= step;
-      if (this.#filled === BUFFER_BYTES) this.#flush();
-    }
-  }
-
-  #flush(): void {
-    let from = 0;
-    for (let at = 0; at < this.#filled; at += HOLE_BYTES) {
-      const end = Math.min(at + HOLE_BYTES, this.#filled);
-      const isHole =
-        this.#buffer[at] === 0 && this.#buffer.compare(ZEROS, 0, end - at, at, end) === 0;
-      if (!isHole) continue;
-      this.#writeOut(from, at);
-      from = end;
-    }
-    this.#writeOut(from, this.#filled);
-    this.#start += this.#filled;
-    this.#filled = 0;
-  }
-
-  #writeOut(from: number, to: number): void {
-    for (let at = from; at < to; )
-      at += writeSync(this.#fd, this.#buffer, at, to - at, this.#start + at);
-  }
+/** Bytes from a place to the next page. */
+function toPage(place: number): number {
+  return -place & (PAGE - 1);
 }

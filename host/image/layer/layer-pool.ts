@@ -1,4 +1,7 @@
-/** Reads layers in parallel, each on a thread of its own; small ones on this thread, which is sooner done. */
+/**
+ * Reads layers in parallel, each on a thread of its own; small ones on this thread, which is sooner done. The threads are
+ * the process's: what it reads at once, and the memory for it, is the same for one image and for ten.
+ */
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
@@ -13,6 +16,8 @@ import { type ExpectedLayer, type LayerSummary, readLayer } from "./read-layer.t
 
 /** Blobs up to this length are read on this thread, in `bytes`: a thread takes as long to start. */
 const INLINE_BYTES = 2 * 1024 * 1024;
+/** Most that are read on this thread at once. */
+const INLINE_AT_ONCE = 2;
 /** Name of the thread's program beside a program's bundle. */
 const BUNDLE = "layer-worker.cjs";
 /** Most threads, whatever the number of cores: each takes some 20 MB. */
@@ -36,22 +41,46 @@ interface Thread {
   readonly bytes: SharedArrayBuffer;
 }
 
+/** The process's threads, for as long as somebody has borrowed them. */
+let shared: { readonly pool: LayerPool; borrowers: number } | undefined;
+
+/** A share in the process's threads; they end when the last one is given back. */
+export interface BorrowedPool extends AsyncDisposable {
+  /** Reads one layer; any number may be asked for at once, and come in turn. @throws what readLayer throws, LOAD_CANCELLED */
+  readonly run: (job: PoolJob) => Promise<LayerSummary>;
+}
+
+export function borrowLayerPool(): BorrowedPool {
+  shared ??= { pool: new LayerPool(), borrowers: 0 };
+  const lent = shared;
+  lent.borrowers++;
+  return {
+    run: (job) => lent.pool.run(job),
+    async [Symbol.asyncDispose]() {
+      if (--lent.borrowers > 0) return;
+      shared = undefined;
+      await lent.pool[Symbol.asyncDispose]();
+    },
+  };
+}
+
 /** A set of threads that grows to a thread a core and ends with the pool. */
-export class LayerPool implements AsyncDisposable {
+class LayerPool implements AsyncDisposable {
   readonly #size: number;
-  readonly #idle: Thread[] = [];
   readonly #all = new Set<Thread>();
+  readonly #ending = new Set<Promise<unknown>>();
   readonly #waiting: ((thread: Thread) => void)[] = [];
+  #inline = 0;
+  readonly #waitingInline: (() => void)[] = [];
 
   constructor(size = Math.min(availableParallelism(), MAX_THREADS)) {
     this.#size = size;
   }
 
-  /** Reads one layer; any number may be asked for at once. @throws what readLayer throws, LOAD_CANCELLED */
   async run(job: PoolJob): Promise<LayerSummary> {
     refuseCancelled(job.signal);
     const length = job.input.kind === "range" ? job.input.length : job.expected.size;
-    if (length !== undefined && length <= INLINE_BYTES) return readInline(job);
+    if (length !== undefined && length <= INLINE_BYTES) return this.#runInline(job);
     const thread = await this.#take();
     try {
       refuseCancelled(job.signal);
@@ -62,12 +91,24 @@ export class LayerPool implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#all].map(({ worker }) => worker.terminate()));
+    await Promise.all([...this.#ending, ...[...this.#all].map(({ worker }) => worker.terminate())]);
+  }
+
+  async #runInline(job: PoolJob): Promise<LayerSummary> {
+    if (this.#inline < INLINE_AT_ONCE) this.#inline++;
+    // Whoever is done hands its place on.
+    else await new Promise<void>((resolve) => this.#waitingInline.push(resolve));
+    try {
+      refuseCancelled(job.signal);
+      return await readInline(job);
+    } finally {
+      const next = this.#waitingInline.shift();
+      if (next === undefined) this.#inline--;
+      else next();
+    }
   }
 
   #take(): Promise<Thread> {
-    const idle = this.#idle.pop();
-    if (idle !== undefined) return Promise.resolve(idle);
     if (this.#all.size < this.#size) return Promise.resolve(this.#start());
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
@@ -82,12 +123,17 @@ export class LayerPool implements AsyncDisposable {
     return thread;
   }
 
+  /** One that nobody waits for ends: it holds more memory than it takes time to start another. */
   #giveBack(thread: Thread): void {
     // A thread that died is replaced for whoever waits.
-    const usable = this.#all.has(thread) ? thread : undefined;
+    const isAlive = this.#all.has(thread);
     const next = this.#waiting.shift();
-    if (next !== undefined) next(usable ?? this.#start());
-    else if (usable !== undefined) this.#idle.push(usable);
+    if (next !== undefined) next(isAlive ? thread : this.#start());
+    else if (isAlive) {
+      this.#all.delete(thread);
+      const ended = thread.worker.terminate().finally(() => this.#ending.delete(ended));
+      this.#ending.add(ended);
+    }
   }
 }
 

@@ -8,7 +8,8 @@
  *
  * Little-endian. A segment means: the literal, then the piece.
  */
-import { closeSync, fdatasyncSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, fdatasync, openSync, readSync, writeSync } from "node:fs";
+import { promisify } from "node:util";
 import { constants as zlib, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { imageError } from "../errors.ts";
 import type { StoredPiece } from "./data-file.ts";
@@ -29,7 +30,12 @@ export class SkeletonWriter implements Disposable {
 
   constructor(path: string) {
     this.#fd = openSync(path, "wx", 0o600);
-    writeSync(this.#fd, MAGIC);
+    try {
+      writeSync(this.#fd, MAGIC);
+    } catch (error) {
+      closeSync(this.#fd);
+      throw error;
+    }
   }
 
   /** Takes bytes that are no file data. */
@@ -48,10 +54,11 @@ export class SkeletonWriter implements Disposable {
     this.#endSegment(piece);
   }
 
-  finish(): void {
+  /** Writes what is left, and makes it last. */
+  async finish(): Promise<void> {
     this.#endSegment({ offset: 0, length: 0 });
     this.#flush();
-    fdatasyncSync(this.#fd);
+    await promisify(fdatasync)(this.#fd);
   }
 
   [Symbol.dispose](): void {

@@ -2,7 +2,8 @@
 import { DEFAULT_DOMAIN, type NamedReference } from "../reference.ts";
 import type { HttpClient } from "./http-client.ts";
 import { networkCode, speaksNoTls } from "./registry-error.ts";
-import { mayBePlain, type RegistrySettings } from "./registry-settings.ts";
+import { isLoopback, mayBePlain, type RegistrySettings } from "./registry-settings.ts";
+import { speaksTls } from "./speaks-tls.ts";
 
 export interface Endpoint {
   /** scheme, host and port, with a path before `/v2/` for some mirrors */
@@ -38,6 +39,9 @@ export async function originOf(
   const host = domain === DEFAULT_DOMAIN ? DOCKER_HUB_REGISTRY : domain;
   const secure = { base: new URL(`https://${host}`), host: domain, isMirror: false };
   if (!mayBePlain(host, settings)) return secure;
+  const plain = { ...secure, base: new URL(`http://${host}`) };
+  // No proxy stands between this machine and itself.
+  if (isLoopback(host) && (await speaksTls(secure.base)) === false) return plain;
   try {
     const response = await http.send({
       method: "GET",
@@ -49,6 +53,6 @@ export async function originOf(
   } catch (error) {
     const cause = error instanceof Error ? error.cause : undefined;
     if (networkCode(cause) === undefined || !speaksNoTls(cause)) throw error;
-    return { ...secure, base: new URL(`http://${host}`) };
+    return plain;
   }
 }

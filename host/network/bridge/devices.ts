@@ -2,11 +2,12 @@
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { networkError } from "../errors.ts";
-import { formatIpv4, parseSubnet, type Subnet } from "../ipv4.ts";
+import { formatIpv4, type Subnet } from "../ipv4.ts";
 import { parseSubnet6, type Subnet6 } from "../ipv6.ts";
 import { macOfAddress } from "../mac-address.ts";
 import { callProgram } from "../run-program.ts";
 import type { BridgeNetwork } from "./bridge-network.ts";
+import { parseRoutes } from "./routes.ts";
 
 const MISSING_IP = "install the package iproute2, or use --network user";
 const MISSING_NFT = "install the package nftables, or use --network user";
@@ -17,24 +18,62 @@ const LEAST_BURST = 16 * 1024;
 /** Longest that a packet waits in the queue, in `milliseconds`. */
 const QUEUE = 50;
 
-/**
- * Makes a tap in the network's bridge, and the bridge unless it is there. The tap persists, and a VMM of root's without
- * capabilities may open it (drivers/net/tun.c).
- */
-export async function makeDevices(network: BridgeNetwork, tap: string): Promise<void> {
-  await connectDevice(network, tap, [`tuntap add dev ${tap} mode tap user 0`]);
+/** Makes the network's bridge unless it is there. Nobody may make or remove it meanwhile (`HostState`). */
+export async function makeBridge({ bridge, gateway, subnet, ipv6 }: BridgeNetwork): Promise<void> {
+  const isNew = !isThere(bridge);
+  if (ipv6 !== undefined) requireIpv6();
+  const address = formatIpv4(gateway);
+  const six = ipv6 && `addr add ${ipv6.gateway}/${prefixOf(ipv6.subnet)} dev ${bridge} nodad`;
+  if (isNew) {
+    await ip([
+      // an address of its own: else it would be that of the tap with the least, and change with it
+      `link add ${bridge} address ${macOfAddress(address)} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
+      `link set ${bridge} addrgenmode none`,
+      `addr add ${address}/${subnet.prefix} dev ${bridge}`,
+      ...(six === undefined ? [] : [six]),
+      `link set ${bridge} up`,
+    ]);
+  }
+  // published ports are to be had on 127.0.0.1 too; the rules keep guests from it
+  writeFileSync(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, "1");
+  // the host is no IPv6 neighbour of guests that have none
+  if (ipv6 === undefined) writeIfThere(`/proc/sys/net/ipv6/conf/${bridge}/disable_ipv6`, "1");
+  // and takes no guest for a router
+  writeIfThere(`/proc/sys/net/ipv6/conf/${bridge}/accept_ra`, "0");
+}
+
+/** Makes a tap in a bridge. The tap persists, and a VMM of root's without capabilities may open it (drivers/net/tun.c). */
+export async function makeTap(bridge: string, tap: string): Promise<void> {
+  await ip([...(isThere(tap) ? [] : newTap(tap)), ...joining(bridge, tap)]);
+}
+
+/** Makes taps that lead nowhere. */
+export async function makeLooseTaps(taps: readonly string[]): Promise<void> {
+  await ip(taps.flatMap(newTap));
+}
+
+/** Puts a tap that leads nowhere into a bridge, by another name. */
+export async function renameTap(bridge: string, old: string, tap: string): Promise<void> {
+  const left = isThere(tap) ? [`link del ${tap}`] : [];
+  await ip([...left, `link set dev ${old} name ${tap}`, ...joining(bridge, tap)]);
 }
 
 /**
  * Makes a device that stands for a card which another carries: one end of a pair is in the network's bridge, and what
  * comes out of the other is led to the carrier (`carriedRules`).
  */
-export async function makePair(network: BridgeNetwork, near: string, far: string): Promise<void> {
-  await connectDevice(network, near, [
+export async function makePair(bridge: string, near: string, far: string): Promise<void> {
+  await ip([
     `link add ${near} type veth peer name ${far}`,
-    `link set ${far} addrgenmode none`,
+    ...[near, far].map((name) => `link set ${name} addrgenmode none`),
     `link set ${far} up`,
+    ...joining(bridge, near),
   ]);
+}
+
+/** Puts a device into a bridge. */
+export async function connectDevice(bridge: string, device: string): Promise<void> {
+  await ip(joining(bridge, device));
 }
 
 /** Takes a device out of its bridge. */
@@ -42,38 +81,17 @@ export async function disconnectDevice(device: string): Promise<void> {
   await ip([`link set ${device} nomaster`]);
 }
 
-/** Puts a device into the network's bridge. @param making commands of ip(8) that make it */
-export async function connectDevice(
-  { bridge, gateway, subnet, ipv6 }: BridgeNetwork,
-  tap: string,
-  making: readonly string[] = [],
-): Promise<void> {
-  const isNew = !existsSync(`/sys/class/net/${bridge}`);
-  if (ipv6 !== undefined) requireIpv6();
-  const address = formatIpv4(gateway);
-  const bridgeCommands = [
-    // an address of its own: else it would be that of the tap with the least, and change with it
-    `link add ${bridge} address ${macOfAddress(address)} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
-    `link set ${bridge} addrgenmode none`,
-    `addr add ${address}/${subnet.prefix} dev ${bridge}`,
-    ...(ipv6 === undefined
-      ? []
-      : [`addr add ${ipv6.gateway}/${prefixOf(ipv6.subnet)} dev ${bridge} nodad`]),
-    `link set ${bridge} up`,
-  ];
-  await ip([
-    ...(isNew ? bridgeCommands : []),
-    ...making,
-    `link set ${tap} addrgenmode none`,
-    `link set ${tap} master ${bridge} up`,
-    ...(bridgesPassIptables() ? [`link set ${tap} type bridge_slave hairpin on`] : []),
-  ]);
-  // published ports are to be had on 127.0.0.1 too; the rules keep guests from it
-  writeFileSync(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, "1");
-  // the host is no IPv6 neighbour of guests that have none
-  if (ipv6 === undefined) writeIfThere(`/proc/sys/net/ipv6/conf/${bridge}/disable_ipv6`, "1");
-  // and takes no guest for a router
-  writeIfThere(`/proc/sys/net/ipv6/conf/${bridge}/accept_ra`, "0");
+function newTap(tap: string): string[] {
+  return [`tuntap add dev ${tap} mode tap user 0`, `link set ${tap} addrgenmode none`];
+}
+
+function joining(bridge: string, device: string): string[] {
+  const hairpin = bridgesPassIptables() ? [`link set ${device} type bridge_slave hairpin on`] : [];
+  return [`link set ${device} master ${bridge} up`, ...hairpin];
+}
+
+function isThere(device: string): boolean {
+  return existsSync(`/sys/class/net/${device}`);
 }
 
 /** A host whose kernel has no IPv6, or has it turned off, could not give the gateway its address. */
@@ -108,26 +126,13 @@ function bridgesPassIptables(): boolean {
 
 /** Removes devices; those that are gone already are no error. */
 export async function removeDevices(names: readonly string[]): Promise<void> {
-  const there = names.filter((name) => existsSync(`/sys/class/net/${name}`));
+  const there = names.filter(isThere);
   if (there.length > 0) await ip(there.map((name) => `link del ${name}`));
 }
 
 /** Subnets that the host reaches by a route other than its default one; `except` names a device to leave out. */
-export async function routedSubnets(except = ""): Promise<Subnet[]> {
-  const { output } = await callProgram({
-    program: "ip",
-    args: ["-4", "route", "show", "table", "main"],
-    missing: MISSING_IP,
-  });
-  return output.split("\n").flatMap((line) => {
-    const words = line.trim().split(/\s+/);
-    if (words[words.indexOf("dev") + 1] === except) return [];
-    const [first = ""] = words;
-    // a route's type may come first: "unreachable 10.0.0.0/8"
-    const target = /^\d/.test(first) ? first : (words[1] ?? "");
-    const subnet = parseSubnet(target.includes("/") ? target : `${target}/32`);
-    return subnet === undefined || first === "default" ? [] : [subnet];
-  });
+export function routedSubnets(except = ""): Subnet[] {
+  return parseRoutes(readFileSync("/proc/self/net/route", "utf8"), except);
 }
 
 /** The same of IPv6. */

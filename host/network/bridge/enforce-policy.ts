@@ -7,13 +7,6 @@ import { parseEgress } from "../egress/egress-policy.ts";
 import { formatIpv4 } from "../ipv4.ts";
 import { loadRules, shapeDevice } from "./devices.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { lookAtEndpoints } from "./host-state.ts";
-
-/** The same of devices that have taken the places of others. */
-export async function renewPolicies(taps: readonly string[]): Promise<void> {
-  const policed = lookAtEndpoints().filter(({ tap, policy }) => policy && taps.includes(tap));
-  await Promise.all(policed.map(enforcePolicy));
-}
 
 /** @throws DvmError `NETWORK_FAILED`, `NETWORK_TOOL_MISSING` */
 export async function enforcePolicy(endpoint: Endpoint): Promise<void> {

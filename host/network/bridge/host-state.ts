@@ -12,6 +12,7 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -21,6 +22,8 @@ import { isMachineThere } from "./machine-there.ts";
 
 const STATE_ROOT = "/run/dvm/networks";
 const ENDPOINT_SUFFIX = ".endpoint.json";
+/** of those who have left, until what was made for them is taken away */
+const LEFT_SUFFIX = ".left.json";
 const FORWARDING_MARK = "forwarding-was-off";
 const FORWARDING6_MARK = "forwarding6-was-off.json";
 
@@ -42,8 +45,8 @@ export class HostState implements Disposable {
   }
 
   /**
-   * The endpoints whose machines are there, those of them apart whose cards are in no network any more, and those whose
-   * machines are gone.
+   * The endpoints whose machines are there, those of them apart whose cards are in no network any more, and those that
+   * have left, or whose machines are gone.
    */
   endpoints(): {
     readonly living: Endpoint[];
@@ -51,11 +54,12 @@ export class HostState implements Disposable {
     readonly dead: Endpoint[];
   } {
     const all = readEndpoints(this.#folder);
+    const left = readEndpoints(this.#folder, LEFT_SUFFIX);
     const there = all.filter(({ runDirectory }) => isMachineThere(runDirectory));
     return {
       living: there.filter(isConnected),
       idle: there.filter((each) => !isConnected(each)),
-      dead: all.filter((each) => !there.includes(each)),
+      dead: [...left, ...all.filter((each) => !there.includes(each))],
     };
   }
 
@@ -65,8 +69,11 @@ export class HostState implements Disposable {
     renameSync(`${path}.new`, path);
   }
 
-  remove(endpoint: Endpoint): void {
-    rmSync(this.#path(endpoint), { force: true });
+  /** One that has left, or its machine is gone, and of which nothing is there any more. */
+  forget(endpoint: Endpoint): void {
+    const path = join(this.#folder, `${endpoint.tap}${LEFT_SUFFIX}`);
+    if (existsSync(path)) rmSync(path, { force: true });
+    else rmSync(this.#path(endpoint), { force: true });
   }
 
   /** Whether dvm has turned forwarding on and is to turn it off again. */
@@ -103,11 +110,31 @@ export class HostState implements Disposable {
   }
 }
 
+/**
+ * Notes that endpoints are no more, which takes no time and waits for nobody. What was made for them on the host is
+ * there until somebody who holds the state takes it away: they are among the dead.
+ */
+export function leaveEndpoints(
+  isMeant: (endpoint: Endpoint) => boolean,
+  root: string = STATE_ROOT,
+): void {
+  const folder = stateFolder(root);
+  for (const { tap } of readEndpoints(folder).filter(isMeant)) {
+    renameSync(join(folder, `${tap}${ENDPOINT_SUFFIX}`), join(folder, `${tap}${LEFT_SUFFIX}`));
+  }
+}
+
 /** The endpoints as they are at this moment, for who only looks. */
 export function lookAtEndpoints(root: string = STATE_ROOT): Endpoint[] {
   return readEndpoints(stateFolder(root)).filter(
     (each) => isConnected(each) && isMachineThere(each.runDirectory),
   );
+}
+
+/** Changes whenever somebody comes or goes, as finely as the kernel's clock tells. */
+export function endpointsChange(root: string = STATE_ROOT): string {
+  const stat = statSync(stateFolder(root), { bigint: true, throwIfNoEntry: false });
+  return `${stat?.ino} ${stat?.mtimeNs}`;
 }
 
 function isConnected({ idle = false }: Endpoint): boolean {
@@ -120,10 +147,10 @@ function stateFolder(root: string): string {
   return join(root, inode);
 }
 
-function readEndpoints(folder: string): Endpoint[] {
+function readEndpoints(folder: string, suffix: string = ENDPOINT_SUFFIX): Endpoint[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
-    .filter((name) => name.endsWith(ENDPOINT_SUFFIX))
+    .filter((name) => name.endsWith(suffix))
     .flatMap((name) => {
       try {
         const value: unknown = JSON.parse(readFileSync(join(folder, name), "utf8"));

@@ -11,21 +11,26 @@ import { networkError } from "../errors.ts";
 import type { GuestInterface } from "../prepared-network.ts";
 import { type BridgeNetwork, carriedName, farName } from "./bridge-network.ts";
 import { carriedRules } from "./carried-rules.ts";
-import { connectDevice, disconnectDevice, loadRules, makePair, removeDevices } from "./devices.ts";
+import {
+  connectDevice,
+  disconnectDevice,
+  loadRules,
+  makeBridge,
+  makePair,
+  removeDevices,
+} from "./devices.ts";
 import type { CardPolicy, Endpoint } from "./endpoint.ts";
 import { enforcePolicy } from "./enforce-policy.ts";
 import { HostState } from "./host-state.ts";
 import {
-  applyRules,
-  clear,
   defaultNetwork,
   forward,
   guestInterface,
   holdDenials,
   newEndpoint,
-  release,
   routers,
 } from "./open-bridge-network.ts";
+import { applyRules, clear, release } from "./release-endpoints.ts";
 
 export interface ConnectOptions {
   /** id of the container */
@@ -121,7 +126,7 @@ async function join(options: ConnectOptions): Promise<{
   using state = await HostState.open();
   const { living, dead } = state.endpoints();
   await clear(state, dead);
-  const network = options.network ?? (await defaultNetwork(living));
+  const network = options.network ?? defaultNetwork(living);
   const { own, cards } = ownOf(state, options.runDirectory);
   const [card] = cards;
   if (card === undefined) {
@@ -149,9 +154,10 @@ async function join(options: ConnectOptions): Promise<{
   state.write(endpoint);
   try {
     if (!network.internal) forward(state, network);
+    await makeBridge(network);
     await (idle === undefined
-      ? makePair(network, endpoint.tap, farName(endpoint.tap))
-      : connectDevice(network, endpoint.tap));
+      ? makePair(network.bridge, endpoint.tap, farName(endpoint.tap))
+      : connectDevice(network.bridge, endpoint.tap));
     await applyRules(state, state.endpoints().living);
     await enforcePolicy(endpoint);
     await applyCarried(state, card.tap);

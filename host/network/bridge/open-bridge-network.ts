@@ -3,27 +3,25 @@
 import { dirname } from "node:path";
 import { DvmError } from "../../errors.ts";
 import { holdNameService } from "../dns/name-service.ts";
-import { removeTable } from "../egress/card-rules.ts";
 import { holdDenialLog, logGroup } from "../egress/denial-log.ts";
 import { networkError } from "../errors.ts";
 import { formatIpv4 } from "../ipv4.ts";
 import { macOfAddress } from "../mac-address.ts";
 import { onIpv6, type PortRequest, reservePorts, withoutIpv6 } from "../port-mapping.ts";
-import type { GuestInterface, PreparedNetwork, PublishedPort } from "../prepared-network.ts";
+import type {
+  GuestInterface,
+  PreparedNetwork,
+  PublishedPort,
+  SpareCard,
+} from "../prepared-network.ts";
 import { chooseAddress, chooseAddress6, chooseSubnet } from "./address-pool.ts";
 import { type BridgeNetwork, DEFAULT_BRIDGE, tapName } from "./bridge-network.ts";
-import { carriedRules } from "./carried-rules.ts";
-import { loadRules, makeDevices, removeDevices, routedSubnets } from "./devices.ts";
+import { makeBridge, makeTap, renameTap, routedSubnets } from "./devices.ts";
 import { type CardPolicy, ENDPOINT_VERSION, type Endpoint } from "./endpoint.ts";
 import { enforcePolicy } from "./enforce-policy.ts";
-import {
-  turnForwarding6Off,
-  turnForwarding6On,
-  turnForwardingOff,
-  turnForwardingOn,
-} from "./forwarding.ts";
+import { turnForwarding6On, turnForwardingOn } from "./forwarding.ts";
 import { HostState, lookAtEndpoints } from "./host-state.ts";
-import { rules } from "./rules.ts";
+import { applyRules, clear, leave, tidy, tidySoon } from "./release-endpoints.ts";
 
 export interface BridgeOptions {
   /** id of the container */
@@ -49,7 +47,7 @@ export interface BridgeOptions {
 const MTU = 1500;
 
 /**
- * Connects a machine that is about to start.
+ * Connects a machine that is about to start: bridge and rules come into being meanwhile.
  *
  * @throws DvmError; nothing is left behind then
  */
@@ -57,10 +55,13 @@ export async function openBridgeNetwork(options: BridgeOptions): Promise<Prepare
   requireRoot();
   await using undo = new AsyncDisposableStack();
   const ports = await takePorts(undo, options);
-  const endpoint = await attach(options, ports);
-  undo.defer(() => detach(({ tap }) => tap === endpoint.tap));
-  undo.use(await holdNameService(endpoint.network));
+  const { endpoint, bridge, rules } = await attach(options, ports);
+  undo.defer(() => leave(({ tap }) => tap === endpoint.tap));
+  // who made it half has to be done before it is taken away
+  undo.defer(async () => void (await Promise.allSettled([bridge, rules])));
   if (endpoint.policy?.egress !== undefined) undo.use(holdDenials(endpoint));
+  const named = bridge.then(() => holdNameService(endpoint.network));
+  undo.defer(async () => (await named.catch(() => undefined))?.[Symbol.asyncDispose]());
   const held = undo.move();
   const { mac, tap, network } = endpoint;
   const { ipv6 } = network;
@@ -72,8 +73,21 @@ export async function openBridgeNetwork(options: BridgeOptions): Promise<Prepare
     gateway,
     ...(ipv6 === undefined ? {} : { gateway6: ipv6.gateway }),
     ports,
+    connect: async ([spare] = []) => {
+      await bridge;
+      await connectCard(endpoint, spare);
+    },
+    settled: async () => void (await Promise.all([bridge, rules, named])),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
+}
+
+async function connectCard(endpoint: Endpoint, spare: SpareCard | undefined): Promise<void> {
+  const { network, tap } = endpoint;
+  await (spare?.kind === "tap"
+    ? renameTap(network.bridge, spare.name, tap)
+    : makeTap(network.bridge, tap));
+  await enforcePolicy(endpoint);
 }
 
 /** The interface of an endpoint as the guest is told to set it up. */
@@ -100,7 +114,7 @@ export function routers({ gateway, ipv6 }: BridgeNetwork): string[] {
 
 /** Takes away what is left of machines that are gone; for whoever has swept after a crash. */
 export async function sweepBridges(): Promise<void> {
-  if (process.getuid?.() === 0) await detach(() => false);
+  if (process.getuid?.() === 0) await tidy();
 }
 
 /**
@@ -112,7 +126,7 @@ export async function adoptBridgeNetworks(runDirectory: string): Promise<AsyncDi
   const isMeant = (endpoint: Endpoint) => endpoint.runDirectory === runDirectory;
   const endpoints = lookAtEndpoints().filter(isMeant);
   await using undo = new AsyncDisposableStack();
-  undo.defer(() => detach(isMeant));
+  undo.defer(() => leave(isMeant));
   for (const endpoint of endpoints) {
     for (const port of endpoint.ports) await holdAgain(undo, port);
     undo.use(await holdNameService(endpoint.network));
@@ -150,77 +164,38 @@ async function holdAgain(holds: AsyncDisposableStack, port: PublishedPort): Prom
   }
 }
 
-async function attach(options: BridgeOptions, ports: readonly PublishedPort[]): Promise<Endpoint> {
-  using state = await HostState.open();
+interface Attached {
+  readonly endpoint: Endpoint;
+  /** settles when the network's bridge is there */
+  readonly bridge: Promise<void>;
+  /** settles when the rules hold for the endpoint; they know devices by name, which need not be there */
+  readonly rules: Promise<void>;
+}
+
+async function attach(options: BridgeOptions, ports: readonly PublishedPort[]): Promise<Attached> {
+  await using held = new AsyncDisposableStack();
+  const state = held.use(await HostState.open());
   const { living, dead } = state.endpoints();
-  await clear(state, dead);
-  const network = options.network ?? (await defaultNetwork(living));
+  const network = options.network ?? defaultNetwork(living);
   const endpoint = newEndpoint(options, { network, living, ports });
+  // the rest of them goes when there is time for it
+  const inTheWay = dead.filter(({ tap }) => tap === endpoint.tap);
+  await clear(state, inTheWay);
+  if (dead.length > inTheWay.length) tidySoon();
   state.write(endpoint);
-  try {
-    if (!network.internal) forward(state, network);
-    // rules know devices by name; the machine that will use them does not run yet
-    const made = await Promise.allSettled([
-      makeDevices(network, endpoint.tap),
-      applyRules(state, [...living, endpoint]),
-    ]);
-    for (const one of made) if (one.status === "rejected") throw one.reason;
-    await enforcePolicy(endpoint);
-    return endpoint;
-  } catch (error) {
-    await release(state, [endpoint]);
-    throw error;
-  }
+  if (!network.internal) forward(state, network);
+  const bridge = makeBridge(network);
+  const rules = applyRules(state, [...living, endpoint]);
+  // whoever waits for them hears of their failure; nobody else changes the host before they are done
+  const kept = held.move();
+  void Promise.allSettled([bridge, rules]).then(() => kept.disposeAsync());
+  return { endpoint, bridge, rules };
 }
 
 export function forward(state: HostState, { ipv6 }: BridgeNetwork): void {
   if (turnForwardingOn()) state.forwardingIsOurs = true;
   const listening = ipv6 === undefined ? undefined : turnForwarding6On();
   if (listening !== undefined) state.forwarding6IsOurs = listening;
-}
-
-async function detach(isMeant: (endpoint: Endpoint) => boolean): Promise<void> {
-  using state = await HostState.open();
-  const { living, idle, dead } = state.endpoints();
-  const leaving = [...dead, ...[...living, ...idle].filter(isMeant)];
-  if (leaving.length > 0) await release(state, leaving);
-}
-
-/** Takes endpoints away, then whatever nobody needs any more. */
-export async function release(state: HostState, leaving: readonly Endpoint[]): Promise<void> {
-  await clear(state, leaving);
-  const { living } = state.endpoints();
-  await applyRules(state, living);
-  if (living.length === 0 && state.forwardingIsOurs) {
-    turnForwardingOff();
-    state.forwardingIsOurs = false;
-  }
-  const listening = state.forwarding6IsOurs;
-  if (listening !== undefined && living.every(({ network }) => network.ipv6 === undefined)) {
-    turnForwarding6Off(listening);
-    state.forwarding6IsOurs = undefined;
-  }
-}
-
-/** Removes the devices of endpoints, and the bridges that they were the last of. */
-export async function clear(state: HostState, leaving: readonly Endpoint[]): Promise<void> {
-  if (leaving.length === 0) return;
-  for (const endpoint of leaving) state.remove(endpoint);
-  const { living } = state.endpoints();
-  const stay = new Set(living.map(({ network }) => network.bridge));
-  const bridges = leaving.map(({ network }) => network.bridge).filter((name) => !stay.has(name));
-  const tables = leaving.flatMap(({ tap, policy, carrier, idle = false }) => [
-    ...(policy === undefined ? [] : [removeTable(tap)]),
-    ...(idle ? [carriedRules({ tap }, [])] : []),
-    ...(carrier === undefined ? [] : [carriedRules({ tap: carrier }, [])]),
-  ]);
-  if (tables.length > 0) await loadRules(tables.join(""));
-  await removeDevices([...leaving.map(({ tap }) => tap), ...new Set(bridges)]);
-}
-
-export function applyRules(state: HostState, endpoints: readonly Endpoint[]): Promise<void> {
-  const onlyOurs6 = state.forwarding6IsOurs !== undefined;
-  return loadRules(rules({ endpoints, onlyOurs: state.forwardingIsOurs, onlyOurs6 }));
 }
 
 export function newEndpoint(
@@ -265,13 +240,10 @@ export function newEndpoint(
 }
 
 /** The network that containers are in without being asked; its subnet is chosen anew whenever it comes into being. */
-export async function defaultNetwork(living: readonly Endpoint[]): Promise<BridgeNetwork> {
+export function defaultNetwork(living: readonly Endpoint[]): BridgeNetwork {
   const there = living.find(({ network }) => network.bridge === DEFAULT_BRIDGE);
   if (there !== undefined) return there.network;
-  const used = [
-    ...(await routedSubnets(DEFAULT_BRIDGE)),
-    ...living.map(({ network }) => network.subnet),
-  ];
+  const used = [...routedSubnets(DEFAULT_BRIDGE), ...living.map(({ network }) => network.subnet)];
   const subnet = chooseSubnet(used);
   return {
     id: DEFAULT_BRIDGE,

@@ -18,6 +18,7 @@ import {
   TYPE_PTR,
 } from "./dns-message.ts";
 import { forwardQuery, frameMessage, messageReader } from "./forward-query.ts";
+import { QuestionLimit } from "./question-limit.ts";
 
 export interface DnsServerOptions {
   /** address that it listens on */
@@ -66,6 +67,7 @@ export async function openDnsServer(options: DnsServerOptions): Promise<AsyncDis
 
 class Answerer {
   readonly #options: DnsServerOptions;
+  readonly #limit = new QuestionLimit();
   #pending = 0;
 
   constructor(options: DnsServerOptions) {
@@ -79,6 +81,8 @@ class Answerer {
     protocol: "tcp" | "udp",
   ): Promise<Uint8Array | undefined> {
     if (!this.#options.serves(client) || this.#pending >= MAX_PENDING) return undefined;
+    using admitted = this.#limit.admit(client);
+    if (admitted === undefined) return undefined;
     const question = parseQuestion(message);
     if (question === undefined) return undefined;
     const own = this.#own(question, client);

@@ -7,7 +7,7 @@
 import type { BridgeNetwork } from "../bridge/bridge-network.ts";
 import { DEFAULT_BRIDGE } from "../bridge/bridge-network.ts";
 import type { Endpoint } from "../bridge/endpoint.ts";
-import { lookAtEndpoints } from "../bridge/host-state.ts";
+import { EndpointView } from "../bridge/endpoint-view.ts";
 import { denials } from "../egress/denials.ts";
 import { type EgressPolicy, parseEgress } from "../egress/egress-policy.ts";
 import { admitsName } from "../egress/name-policy.ts";
@@ -19,6 +19,9 @@ import { type DnsServerOptions, openDnsServer } from "./dns-server.ts";
 /** Between two tries for an address that another has, in `milliseconds`. */
 const TRY_AGAIN = 250;
 const DNS_PORT = 53;
+
+/** What questions are answered from. */
+const endpoints = new EndpointView();
 
 /** Servers of this process, with how many containers need each. */
 const services = new Map<string, { users: number; readonly service: NameService }>();
@@ -83,10 +86,12 @@ function serverOptions(network: BridgeNetwork): DnsServerOptions {
     serves: (client) => contains(subnet, parseIpv4(client) ?? -1),
     lookUp: (asked, client) => lookUp(asked, client, bridge),
     nameOf: (address) => {
-      const found = lookAtEndpoints().find(
-        ({ network: { bridge: other }, address: four, address6 }) =>
-          hasNames && other === bridge && (four === address || address6 === address),
-      );
+      const found = endpoints
+        .current()
+        .find(
+          ({ network: { bridge: other }, address: four, address6 }) =>
+            hasNames && other === bridge && (four === address || address6 === address),
+        );
       const [first] = found?.names ?? [];
       return first === undefined ? undefined : `${first}.${name}`;
     },
@@ -115,7 +120,7 @@ interface PolicedAsker {
 
 /** The container that asks, if it has a policy: the bridge lets nobody ask by another's address. */
 function policedAsker(client: string, bridge: string): PolicedAsker | undefined {
-  const all = lookAtEndpoints();
+  const all = endpoints.current();
   const asker = all.find((each) => each.network.bridge === bridge && each.address === client);
   const egress = asker?.policy?.egress;
   if (asker === undefined || egress === undefined) return undefined;
@@ -128,7 +133,7 @@ function policedAsker(client: string, bridge: string): PolicedAsker | undefined 
 
 /** A container finds the others of every network that it is in, by their names, and by `name.network`. */
 function lookUp(asked: string, client: string, bridge: string): readonly string[] | undefined {
-  const all = lookAtEndpoints();
+  const all = endpoints.current();
   const asker = all.find((each) => each.network.bridge === bridge && each.address === client);
   const bridges = all
     .filter(({ container }) => container === asker?.container)

@@ -8,10 +8,10 @@ import { join } from "node:path";
 import { macAddress } from "../mac-address.ts";
 import type { PreparedNetwork } from "../prepared-network.ts";
 import { startPasst } from "../user/passt.ts";
+import { ServedCard } from "../user/served-card.ts";
 import { hostAddress } from "./host-address.ts";
 import { makeFolder, PortPublisher, socketIn } from "./port-publisher.ts";
 import { SwitchControl, startSwitch } from "./port-switch.ts";
-import { VMM_SOCKET } from "./switch-config.ts";
 
 export interface HostNetworkOptions {
   /** id of the container */
@@ -33,6 +33,8 @@ const GATEWAY_MAC = "02:00:00:00:02:02";
 const MTU = 65_520;
 const FOLDER = "host-network";
 const FIRST = "p";
+/** Where the hypervisor connects. */
+const VMM_SOCKET = "vmm.sock";
 
 /** @throws DvmError `NETWORK_TOOL_MISSING`, `NETWORK_FAILED`; nothing is left behind then */
 export async function openHostNetwork(options: HostNetworkOptions): Promise<PreparedNetwork> {
@@ -40,23 +42,25 @@ export async function openHostNetwork(options: HostNetworkOptions): Promise<Prep
   const mac = macAddress(options.container, "host");
   const folder = join(options.runDirectory, FOLDER);
   makeFolder(folder);
-  makeFolder(join(folder, FIRST));
-  await using undo = new AsyncDisposableStack();
-  const passt = passtOptions(own);
-  undo.use(await startPasst({ ...passt, runDirectory: join(folder, FIRST), ports: [] }));
-  undo.use(
-    await startSwitch(folder, {
-      passt: socketIn(FIRST),
-      greeting: { mac, address: own.address, target: HOST_GATEWAY },
-    }),
-  );
-  const { control } = await SwitchControl.open(folder);
-  const publisher = undo.use(new PortPublisher({ control, routes: [], folder, passt }));
-  const held = undo.move();
+  let publisher: PortPublisher | undefined;
+  const card = new ServedCard(join(folder, VMM_SOCKET), async (connection, keep) => {
+    makeFolder(join(folder, FIRST));
+    const passt = passtOptions(own);
+    keep(await startPasst({ ...passt, runDirectory: join(folder, FIRST), ports: [] }));
+    const greeting = { mac, address: own.address, target: HOST_GATEWAY };
+    const served = { connection: await connection, passt: socketIn(FIRST), greeting };
+    keep(await startSwitch(folder, served));
+    const { control } = await SwitchControl.open(folder);
+    publisher = keep(new PortPublisher({ control, routes: [], folder, passt }));
+  });
   return {
-    follower: publisher,
+    // there is none before all is in place
+    get follower() {
+      if (publisher === undefined) throw new TypeError("the host's network is not in place yet");
+      return publisher;
+    },
     hosts: [`${HOST_GATEWAY} host.docker.internal`],
-    devices: [{ mac, backend: { kind: "stream", path: join(folder, VMM_SOCKET) } }],
+    devices: [{ mac, backend: { kind: "stream", path: card.path } }],
     interfaces: [
       {
         mac,
@@ -69,7 +73,9 @@ export async function openHostNetwork(options: HostNetworkOptions): Promise<Prep
     nameServers: [NAME_SERVER],
     gateway: HOST_GATEWAY,
     ports: [],
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
+    connect: (spares) => card.connect(spares),
+    settled: () => card.settled(),
+    [Symbol.asyncDispose]: () => card[Symbol.asyncDispose](),
   };
 }
 

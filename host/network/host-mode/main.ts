@@ -5,27 +5,23 @@
  * Its working folder is theirs: it may know no other once it is nobody.
  */
 
-import { createConnection, createServer, type Socket } from "node:net";
+import { createConnection, createServer, Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { framed, pumpFrames, takeFrames } from "../user/filter/frame-pump.ts";
 import { arpRequest } from "./arp-request.ts";
 import { byPort, type PortRoute, routeOf } from "./port-routes.ts";
-import { CONTROL_SOCKET, type SwitchConfig, VMM_SOCKET } from "./switch-config.ts";
+import { CARD_FD, CONTROL_SOCKET, type SwitchConfig } from "./switch-config.ts";
 
 // our own process wrote it
 const config: SwitchConfig = JSON.parse(await text(process.stdin));
 let routes: readonly PortRoute[] = [];
 let ports = byPort(routes);
 const others = new Map<string, Socket>();
-let machine: Socket | undefined;
+const machine = new Socket({ fd: CARD_FD, readable: true, writable: true });
 
 const first = createConnection(config.passt);
 first.on("error", () => process.exit(1));
-const door = createServer((hypervisor) => {
-  door.close();
-  serve(hypervisor);
-});
 const control = createServer((daemon) => {
   daemon.on("error", () => daemon.destroy());
   daemon.write(`${JSON.stringify(routes)}\n`);
@@ -34,15 +30,13 @@ const control = createServer((daemon) => {
     daemon.write("done\n");
   });
 });
-control.listen({ path: CONTROL_SOCKET }, () =>
-  door.listen({ path: VMM_SOCKET }, () => {
-    dropRights(config.runAs);
-    process.stdout.write("ready\n");
-  }),
-);
+control.listen({ path: CONTROL_SOCKET }, () => {
+  dropRights(config.runAs);
+  serve(machine);
+  process.stdout.write("ready\n");
+});
 
 function serve(hypervisor: Socket): void {
-  machine = hypervisor;
   hypervisor.setMaxListeners(0);
   for (const socket of [hypervisor, first]) {
     socket.on("error", () => socket.destroy());
@@ -58,7 +52,6 @@ function serve(hypervisor: Socket): void {
     }
   });
   pumpFrames({ from: first, to: hypervisor });
-  for (const other of others.values()) pumpFrames({ from: other, to: hypervisor });
 }
 
 /** @returns what is left of the last frame */
@@ -102,7 +95,7 @@ function setRoutes(wanted: readonly PortRoute[]): void {
     others.set(path, socket);
     socket.on("error", () => socket.destroy());
     socket.on("close", () => others.delete(path));
-    if (machine !== undefined) pumpFrames({ from: socket, to: machine });
+    pumpFrames({ from: socket, to: machine });
     // without it what is sent to the guest is sent to all, and by its kernel passed over
     socket.write(framed(arpRequest(config.greeting)));
   }

@@ -1,12 +1,12 @@
 /** The machine's end of the host's network: starts the process between hypervisor and passts, and tells it of ports. */
 
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createConnection, type Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { networkError } from "../errors.ts";
 import { NOBODY } from "../user/passt.ts";
+import { startServer } from "../user/start-server.ts";
 import type { PortRoute } from "./port-routes.ts";
 import { CONTROL_SOCKET, type SwitchConfig } from "./switch-config.ts";
 
@@ -14,42 +14,33 @@ const MAIN = join(import.meta.dirname, "main.ts");
 /** by this name whoever sweeps after a crash finds its machine */
 const PROCESS_NAME = "net-filter";
 
+interface ToldSwitch extends Pick<SwitchConfig, "passt" | "greeting"> {
+  /** the hypervisor's, which is no more the caller's then */
+  readonly connection: Socket;
+}
+
 /**
- * It listens once this returns, and ends with its hypervisor.
+ * It serves once this returns, and ends with its hypervisor.
  *
  * @param folder where it works, and all sockets are
  * @throws DvmError `NETWORK_FAILED`
  */
-export async function startSwitch(
+export function startSwitch(
   folder: string,
-  told: Pick<SwitchConfig, "passt" | "greeting">,
+  { connection, ...told }: ToldSwitch,
 ): Promise<Disposable> {
   const config: SwitchConfig = {
     ...told,
     ...(process.getuid?.() === 0 ? { runAs: NOBODY } : {}),
   };
-  const child = spawn(process.execPath, ["--no-warnings", MAIN], {
-    argv0: join(folder, PROCESS_NAME),
-    stdio: ["pipe", "pipe", "pipe"],
-    // in a session of its own: it outlives us, and no terminal's signal reaches it
-    detached: true,
+  return startServer({
+    what: "the network switch",
+    main: MAIN,
+    processName: join(folder, PROCESS_NAME),
     cwd: folder,
-    env: {},
+    config,
+    connection,
   });
-  let complaints = "";
-  child.stderr.on("data", (chunk: Buffer) => {
-    complaints = (complaints + chunk.toString()).slice(-1000);
-  });
-  child.stdin.on("error", () => {});
-  child.stdin.end(JSON.stringify(config));
-  const over = once(child, "exit").then(() => "over");
-  const said = await Promise.race([once(child.stdout, "data").then(() => "ready"), over]);
-  if (said === "over") {
-    throw networkError("NETWORK_FAILED", `the network switch ended: ${complaints.trim()}`);
-  }
-  for (const stream of [child.stdout, child.stderr]) stream.destroy();
-  child.unref();
-  return { [Symbol.dispose]: () => void child.kill("SIGKILL") };
 }
 
 /** A daemon's line to that process. */

@@ -11,7 +11,7 @@ export interface SwitchConfig {
   readonly runAs?: number;
 }
 
-/** Where the hypervisor connects. */
-export const VMM_SOCKET = "vmm.sock";
+/** The descriptor that is the hypervisor's end of the card. */
+export const CARD_FD = 3;
 /** Where a daemon connects: it is sent the routes there are, as one line of JSON, and sends those that are to be. */
 export const CONTROL_SOCKET = "control.sock";

@@ -1,11 +1,14 @@
 /** The process that carries a machine's packets as ordinary sockets of the user: passt(1), one for each machine. */
 
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import type { Socket } from "node:net";
 import { join } from "node:path";
+import { makeBlocking } from "../../sys/blocking.ts";
 import { networkError } from "../errors.ts";
 import type { PublishedPort } from "../prepared-network.ts";
 import { processStart } from "../process-start.ts";
 import { callProgram } from "../run-program.ts";
+import { descriptorOf } from "./stream-door.ts";
 
 export interface PasstOptions {
   /** private folder of the machine */
@@ -22,47 +25,62 @@ export interface PasstOptions {
   readonly ports: readonly PublishedPort[];
   /** whether what is sent to the gateway reaches the host's own loopback services */
   readonly reachesHost?: boolean;
+  /** whom it serves, who is no more the caller's then; absent: who connects to its socket */
+  readonly connection?: Socket;
 }
 
 /** A running passt. */
 export interface Passt extends Disposable {
-  /** socket that the VMM connects to */
+  /** its socket, unless it was given a connection */
   readonly socket: string;
 }
 
 /** uid of `nobody`, whom passt turns into when root starts it (passt(1), --runas) */
 export const NOBODY = 65_534;
+/** its number for a connection that it inherits */
+const INHERITED = 3;
 const SOCKET = "passt.sock";
 const PID_FILE = "passt.pid";
 export const INSTALL_PASST =
   "install the package passt; --network none works without it, and --network bridge for root";
 
 /**
- * Starts passt; it listens once this returns. It puts itself into the background, into a sandbox (an empty mount
+ * Starts passt; it listens, or serves, once this returns. It puts itself into the background, into a sandbox (an empty mount
  * namespace, no capabilities, a seccomp filter), and ends with the one VMM that it serves.
  *
  * @throws DvmError `NETWORK_TOOL_MISSING`, `NETWORK_FAILED`
  */
 export async function startPasst(options: PasstOptions): Promise<Passt> {
-  const folder = join(options.runDirectory, "passt");
+  const { runDirectory, connection } = options;
+  const folder = join(runDirectory, "passt");
+  rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { mode: 0o700 });
   if (process.getuid?.() === 0) {
     // The run directory lets nobody through: passt works in its folder, by relative paths.
     chownSync(folder, NOBODY, NOBODY);
     chmodSync(folder, 0o711);
   }
+  using given = connection === undefined ? undefined : handedOn(connection);
   const { code, complaints } = await callProgram({
     program: "passt",
     args: passtArguments(options),
     // names the machine to whoever sweeps after a crash
-    argv0: join(options.runDirectory, "passt"),
+    argv0: join(runDirectory, "passt"),
     cwd: folder,
+    ...(given === undefined ? {} : { inherited: given.descriptor }),
     missing: INSTALL_PASST,
   });
   if (code !== 0) throw explain(complaints);
   // The VMM has given up the capability that would let it through to nobody's socket.
-  if (process.getuid?.() === 0) chmodSync(join(folder, SOCKET), 0o666);
+  if (connection === undefined && process.getuid?.() === 0) chmodSync(join(folder, SOCKET), 0o666);
   return runningIn(folder);
+}
+
+/** A connection for a program that counts on calls that wait; ours is closed afterwards. */
+function handedOn(connection: Socket): Disposable & { readonly descriptor: number } {
+  const descriptor = descriptorOf(connection);
+  makeBlocking(descriptor);
+  return { descriptor, [Symbol.dispose]: () => void connection.destroy() };
 }
 
 /** One that another process has started, if it is there. */
@@ -81,7 +99,10 @@ function runningIn(folder: string): Passt {
 export function passtArguments(options: PasstOptions): string[] {
   return [
     // one client; its end is passt's
-    ...["--one-off", "--stderr", "--socket", SOCKET, "--pid", PID_FILE],
+    ...(options.connection === undefined
+      ? ["--one-off", "--socket", SOCKET]
+      : ["--fd", `${INHERITED}`]),
+    ...["--stderr", "--pid", PID_FILE],
     // Any interface will do: only its absence would matter, and loopback is always there.
     ...["--ipv4-only", "--interface", "lo"],
     ...["--address", options.address, "--netmask", String(options.prefix)],

@@ -1,11 +1,18 @@
 /** Network mode `user`: the machine's packets become sockets of the user who runs it; nothing needs privilege. */
 
+import { join } from "node:path";
 import type { CardPolicy } from "../bridge/endpoint.ts";
 import { macAddress } from "../mac-address.ts";
-import { type PortRequest, reservePorts, withoutIpv6 } from "../port-mapping.ts";
+import {
+  type PortRequest,
+  type ReservedPorts,
+  reservePorts,
+  withoutIpv6,
+} from "../port-mapping.ts";
 import type { PreparedNetwork } from "../prepared-network.ts";
-import { type Filter, startFilter, watchDenials } from "./filter/start-filter.ts";
-import { NOBODY, startPasst } from "./passt.ts";
+import { startFilter, watchDenials } from "./filter/start-filter.ts";
+import { NOBODY, type Passt, type PasstOptions, startPasst } from "./passt.ts";
+import { type Serve, ServedCard } from "./served-card.ts";
 
 export interface UserNetworkOptions {
   /** id of the container */
@@ -31,28 +38,12 @@ const MTU = 65_520;
 /** @throws DvmError `PORT_IN_USE`, `NETWORK_TOOL_MISSING`, `NETWORK_FAILED`; nothing is left behind then */
 export async function openUserNetwork(options: UserNetworkOptions): Promise<PreparedNetwork> {
   const mac = options.mac ?? macAddress(options.container, "user");
-  const { ports } = await choosePorts(withoutIpv6(options.ports));
-  await using undo = new AsyncDisposableStack();
-  const passt = await startPasst({
-    ...NETWORK,
-    runDirectory: options.runDirectory,
-    mac: GATEWAY_MAC,
-    mtu: MTU,
-    ports,
-  });
-  undo.use(passt);
-  const { policy } = options;
-  const filter =
-    policy === undefined
-      ? undefined
-      : await holdToPolicy(options, policy, { mac, passt: passt.socket });
-  if (filter !== undefined) {
-    undo.use(filter);
-    undo.use(watchDenials(options.runDirectory));
-  }
-  const held = undo.move();
+  // passt says nothing of ports that it does not get as long as it gets one of a range: so they are tried here first
+  const reserved = await reservePorts(withoutIpv6(options.ports));
+  const serve = serveCard({ ...options, mac, reserved });
+  const card = new ServedCard(join(options.runDirectory, "card.sock"), serve);
   return {
-    devices: [{ mac, backend: { kind: "stream", path: (filter ?? passt).socket } }],
+    devices: [{ mac, backend: { kind: "stream", path: card.path } }],
     interfaces: [
       {
         mac,
@@ -64,8 +55,13 @@ export async function openUserNetwork(options: UserNetworkOptions): Promise<Prep
     ],
     nameServers: [NETWORK.nameServer],
     gateway: NETWORK.gateway,
-    ports,
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
+    ports: reserved.ports,
+    connect: (spares) => card.connect(spares),
+    settled: () => card.settled(),
+    [Symbol.asyncDispose]: async () => {
+      await card[Symbol.asyncDispose]();
+      await reserved[Symbol.asyncDispose]();
+    },
   };
 }
 
@@ -74,28 +70,42 @@ export function adoptUserNetwork(runDirectory: string): Disposable {
   return watchDenials(runDirectory);
 }
 
-function holdToPolicy(
-  { container, runDirectory }: UserNetworkOptions,
-  policy: CardPolicy,
-  { mac, passt }: { readonly mac: string; readonly passt: string },
-): Promise<Filter> {
-  return startFilter({
-    ...policy,
-    container,
-    runDirectory,
-    mac,
-    passt,
-    address: NETWORK.address,
-    nameServer: NETWORK.nameServer,
-    ...(process.getuid?.() === 0 ? { runAs: NOBODY } : {}),
-  });
+interface ServeOptions extends Omit<UserNetworkOptions, "ports" | "mac"> {
+  readonly mac: string;
+  /** held until passt takes them */
+  readonly reserved: ReservedPorts;
 }
 
-/**
- * passt says nothing of ports that it does not get as long as it gets one of a range: so each is tried here first,
- * and let go of for passt to take.
- */
-async function choosePorts(requests: readonly PortRequest[]) {
-  await using reserved = await reservePorts(requests);
-  return { ports: reserved.ports };
+/** passt, and before it the filter of a machine with a policy. */
+function serveCard(options: ServeOptions): Serve {
+  const { policy, container, runDirectory, mac } = options;
+  if (policy === undefined) {
+    return async (connection, keep) =>
+      void keep(await startOwnPasst(options, { connection: await connection }));
+  }
+  return async (connection, keep) => {
+    const { socket } = keep(await startOwnPasst(options));
+    const filter = await startFilter({
+      ...policy,
+      container,
+      runDirectory,
+      mac,
+      connection: await connection,
+      passt: socket,
+      address: NETWORK.address,
+      nameServer: NETWORK.nameServer,
+      ...(process.getuid?.() === 0 ? { runAs: NOBODY } : {}),
+    });
+    keep(filter);
+    keep(watchDenials(runDirectory));
+  };
+}
+
+async function startOwnPasst(
+  { reserved, runDirectory }: ServeOptions,
+  served: Pick<PasstOptions, "connection"> = {},
+): Promise<Passt> {
+  await reserved[Symbol.asyncDispose]();
+  const { ports } = reserved;
+  return startPasst({ ...NETWORK, ...served, runDirectory, mac: GATEWAY_MAC, mtu: MTU, ports });
 }

@@ -34,6 +34,8 @@ export interface JailOptions {
   readonly entries: readonly JailEntry[];
   /** whether it lives on when we are no more */
   readonly outlivesUs: boolean;
+  /** name of a library beside the jail's program that is loaded before the program's own */
+  readonly preload?: string;
 }
 
 /**
@@ -43,20 +45,35 @@ export interface JailOptions {
  */
 export function jailed(options: JailOptions): [string, ...string[]] {
   const program = process.env.DVM_JAIL || join(PROJECT_ROOT, "build", "jail", "jail");
-  if (!existsSync(program)) {
-    throw new VmmError("VMM_SPAWN_FAILED", `no jail for programs at ${program}`, {
+  const { preload } = options;
+  const library = preload === undefined ? undefined : join(dirname(program), preload);
+  for (const path of [program, ...(library === undefined ? [] : [library])]) {
+    if (existsSync(path)) continue;
+    throw new VmmError("VMM_SPAWN_FAILED", `no jail for programs at ${path}`, {
       hint: `run 'npm run setup' in ${PROJECT_ROOT}`,
     });
   }
-  return [program, JSON.stringify(jailSettings(options))];
+  return [program, JSON.stringify(jailSettings(options, library))];
 }
 
-export function jailSettings({ command, entries, outlivesUs }: JailOptions): JailSettings {
+/** @param library path of what is preloaded */
+export function jailSettings(
+  { command, entries, outlivesUs }: Omit<JailOptions, "preload">,
+  library?: string,
+): JailSettings {
+  const libraries = library === undefined ? [] : [library];
   return {
     ...(!outlivesUs && { parent: process.pid }),
-    entries: withoutNested([...systemEntries(command[0]), ...entries]),
+    entries: withoutNested([
+      ...systemEntries(command[0]),
+      ...ofKind("read", libraries),
+      ...entries,
+    ]),
     command,
-    environment: [`PATH=${process.env.PATH ?? ""}`],
+    environment: [
+      `PATH=${process.env.PATH ?? ""}`,
+      ...libraries.map((path) => `LD_PRELOAD=${path}`),
+    ],
   };
 }
 

@@ -2,7 +2,7 @@
 
 /**
  * What the program may do with a file, or with all beneath a folder; `inherited` is a file behind a descriptor that it
- * inherits, named by its path in /proc, to be opened once more.
+ * inherits, named by its path in /proc, to be opened once more for reading.
  */
 export type JailAccess = "read" | "write" | "device" | "inherited";
 

@@ -44,8 +44,9 @@ const BEFORE_MSRS = [
 const EVENTS = part(Section.events, "VCPU_EVENTS", kvm.kvm_vcpu_events);
 const CHIPS = [kvm.KVM_IRQCHIP_PIC_MASTER, kvm.KVM_IRQCHIP_PIC_SLAVE, kvm.KVM_IRQCHIP_IOAPIC];
 
-/** The requests that saving makes on a VM and its vCPUs. */
+/** The requests that saving makes, on KVM, a VM and its vCPUs. */
 export const SAVING_REQUESTS: readonly number[] = [
+  ...[kvm.KVM_CHECK_EXTENSION, kvm.KVM_GET_MSR_INDEX_LIST],
   ...[kvm.KVM_GET_IRQCHIP, kvm.KVM_GET_XSAVE2, kvm.KVM_GET_MSRS],
   ...[PIT, CLOCK, ...BEFORE_MSRS, EVENTS].map(({ get }) => KVM[get]),
 ];

@@ -66,6 +66,10 @@ export class MachineState {
     return content;
   }
 
+  has(kind: SectionKind, index: number): boolean {
+    return this.#sections.has(`${kind} ${index}`);
+  }
+
   encode(): Uint8Array {
     const sections = [...this.#sections].map(([key, content]) => ({
       numbers: key.split(" ").map(Number),

@@ -1,5 +1,6 @@
 /** The machine, from the first KVM call to the last: this file reads as the life of a VM. */
 
+import { DiskLimiter } from "../devices/block/token-bucket.ts";
 import type { VirtioDevice } from "../devices/virtio/device.ts";
 import { VIRTIO_MMIO_QUEUE_NOTIFY } from "../devices/virtio/registers.ts";
 import { VirtioTransport } from "../devices/virtio/transport.ts";
@@ -13,16 +14,16 @@ import {
 } from "../x86_64/layout.ts";
 import { MP_TABLE_VCPUS_LIMIT } from "../x86_64/mp-table.ts";
 import { loadGuest } from "./boot.ts";
+import { serveControl } from "./control-socket.ts";
 import { createDevices } from "./create-devices.ts";
 import { KvmError } from "./errors.ts";
 import { EventDescriptor } from "./event-descriptor.ts";
 import { EventLoop } from "./event-loop.ts";
-import { MachineStateError } from "./machine-state.ts";
 import { Mailbox } from "./mailbox.ts";
 import { Overseer } from "./overseer.ts";
-import { prepareSave, restoreMachine, type StatefulMachine } from "./save-machine.ts";
-import { ExitCounters, serveStatistics } from "./statistics.ts";
-import { check, type System } from "./system.ts";
+import { restoreMachine, type StatefulMachine, serveSaves } from "./save-machine.ts";
+import { ExitCounters, openStatistics } from "./statistics.ts";
+import type { System } from "./system.ts";
 import { createVcpu, type Vcpu } from "./vcpu.ts";
 import { VcpuGate } from "./vcpu-gate.ts";
 import { Vm } from "./vm.ts";
@@ -65,13 +66,13 @@ export function createMachine(system: System, config: VmmConfig, onGuestOpen: ()
   if (config.vcpus > MP_TABLE_VCPUS_LIMIT) throw new KvmError(`${config.vcpus} vCPUs`);
   const began = system.now();
   const vm = new Vm(system, config.fds.kvm);
-  const memory = createMemory(system, config);
+  const { template } = config;
+  const memory = createGuestMemory(system, memoryRanges(config.memoryMiB), template);
   vm.setMemory(memory);
 
   const loop = new EventLoop(system);
-  const slots = createDevices(system, config, onGuestOpen).map((device, index) =>
-    plug(device, { system, vm, memory, loop, index }),
-  );
+  const devices = createDevices(system, config, onGuestOpen);
+  const slots = devices.map((device, index) => plug(device, { system, vm, memory, loop, index }));
   const transports = slots.map(({ transport }) => transport);
   const vcpus = Array.from({ length: config.vcpus }, (_, id) => ({
     ...createVcpu(system, vm, { id, vcpus: config.vcpus }),
@@ -79,8 +80,8 @@ export function createMachine(system: System, config: VmmConfig, onGuestOpen: ()
   }));
   const mailbox = new Mailbox();
   const watchdog = new Watchdog();
-  const machine = { system, vm, transports, vcpus, loop, mailbox, watchdog };
-  if (config.template?.role === "clone") restoreMachine(machine, config);
+  const machine = { system, vm, memory, transports, vcpus, loop, mailbox, watchdog };
+  if (template !== undefined) restoreMachine(machine, template);
   else {
     const entry = loadGuest(system, {
       memory,
@@ -107,21 +108,16 @@ export function createMachine(system: System, config: VmmConfig, onGuestOpen: ()
     watchdog: watchdog.shared,
     control: control.fd,
   }));
-  if (config.template?.role === "save") return { tasks, serve: prepareSave(machine, config) };
+  serveSaves(machine, config.fds);
   const fds = vcpus.map(({ vcpu }) => vcpu.fd);
-  serveStatistics(system, { loop, began, listener: config.fds.control, counters, vcpus: fds });
+  const statistics = openStatistics(system, { began, counters, vcpus: fds });
+  serveControl(system, { loop, listener: config.fds.control }, ({ limits }) => {
+    if (limits === undefined) return statistics();
+    const limiter = limits === null ? undefined : new DiskLimiter(limits, system.now());
+    for (const device of devices) device.limit?.(limiter);
+    return {};
+  });
   return { tasks, serve: () => serve(loop, mailbox) };
-}
-
-/** A template's memory is its file, a clone's a private copy of that. */
-function createMemory(system: System, { memoryMiB, template }: VmmConfig): GuestMemory {
-  const ranges = memoryRanges(memoryMiB);
-  if (template === undefined) return createGuestMemory(system, ranges);
-  const { memory: fd, role } = template;
-  const length = memoryMiB * 1024 * 1024;
-  if (role === "save") check("ftruncate", system.ftruncate(fd, length));
-  else if (system.fileSize(fd) !== length) throw new MachineStateError("memory of another length");
-  return createGuestMemory(system, ranges, { fd, shared: role === "save" });
 }
 
 /** A vCPU's thread that signals what this returns has left a reason for the end, or something to look at. */

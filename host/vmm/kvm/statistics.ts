@@ -8,12 +8,10 @@ import {
   kvm_stats_header,
 } from "../../sys/kvm.ts";
 import { IoVector } from "../memory/io-vector.ts";
-import type { EventLoop } from "./event-loop.ts";
 import { check, type Mapping, type System } from "./system.ts";
 
 /** Room for everything that a statistics descriptor gives; Linux 6.1 has some 5 KiB for a vCPU. */
 const STATISTICS_LIMIT = 64 * 1024;
-const POLLIN = 1;
 
 export interface MachineStatistics {
   /** time since the first call to KVM, in `milliseconds` */
@@ -45,40 +43,28 @@ export class ExitCounters {
 }
 
 export interface StatisticsOptions {
-  readonly loop: EventLoop;
   /** when the machine was begun, monotonic, in `milliseconds` */
   readonly began: number;
-  /** listening, non-blocking socket */
-  readonly listener: number;
   readonly counters: ExitCounters;
   /** descriptors of the vCPUs */
   readonly vcpus: readonly number[];
 }
 
-/** Answers each connection to the listener with a line of JSON, `MachineStatistics`. */
-export function serveStatistics(system: System, options: StatisticsOptions): void {
-  const { loop, began, listener, counters, vcpus } = options;
-  const files = vcpus.flatMap((fd) => openStatistics(system, fd));
-  const answer = system.map(STATISTICS_LIMIT);
-  const write = (): number => {
+/** Opens the statistics of the vCPUs, to be read as often as one likes. */
+export function openStatistics(
+  system: System,
+  { began, counters, vcpus }: StatisticsOptions,
+): () => MachineStatistics {
+  const files = vcpus.flatMap((fd) => openVcpu(system, fd));
+  return () => {
     const kvm: Record<string, number> = {};
     for (const file of files) file.addTo(kvm);
-    const statistics: MachineStatistics = { age: system.now() - began, exits: counters.total, kvm };
-    const text = `${JSON.stringify(statistics)}\n`.slice(0, STATISTICS_LIMIT);
-    const bytes = new Uint8Array(answer.bytes);
-    for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
-    return text.length;
+    return { age: system.now() - began, exits: counters.total, kvm };
   };
-  loop.watch(listener, () => {
-    const fd = system.accept(listener);
-    if (fd < 0) return;
-    system.write(fd, answer.address, write()); // fits a fresh socket's buffer; who has gone needs no answer
-    check("close", system.close(fd));
-  }).events = POLLIN;
 }
 
 /** The statistics of one vCPU; none where the kernel is older than Linux 5.14. */
-function openStatistics(system: System, vcpu: number): StatisticsFile[] {
+function openVcpu(system: System, vcpu: number): StatisticsFile[] {
   const fd = system.ioctl(vcpu, KVM_GET_STATS_FD, 0);
   return fd < 0 ? [] : [new StatisticsFile(system, fd)];
 }

@@ -38,12 +38,12 @@ export interface VmmShare {
   readonly readOnly: boolean;
 }
 
-/** What a machine has to do with a template. */
+/** A machine that was saved. */
 export interface VmmTemplate {
-  /** whether it becomes one, or is a clone of one */
-  readonly role: "save" | "clone";
-  /** file of the guest's memory: written by the one, mapped privately by the other */
+  /** file of the guest's memory, to be mapped privately */
   readonly memory: number;
+  /** parts of it that the guest touches at once */
+  readonly runs: readonly { readonly offset: number; readonly length: number }[];
   /** file of the state, see `MachineState` */
   readonly state: number;
 }
@@ -61,6 +61,7 @@ export interface VmmConfig {
   readonly disks: readonly VmmDisk[];
   readonly networks: readonly VmmNetwork[];
   readonly shares: readonly VmmShare[];
+  /** of which it is a clone */
   readonly template?: VmmTemplate;
   readonly fds: {
     /** the KVM device */
@@ -75,6 +76,8 @@ export interface VmmConfig {
     readonly agent: number;
     /** listening socket of those who ask for statistics, non-blocking */
     readonly control: number;
+    /** listening socket of those who save the machine, see `serveSaves`, non-blocking */
+    readonly save: number;
     /** where the reason of the end is written, one line of JSON */
     readonly exit: number;
   };

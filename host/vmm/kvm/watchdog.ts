@@ -51,6 +51,11 @@ export class Watchdog {
     Atomics.store(this.#words, PERIOD, Math.min(LONGEST, Math.max(0, milliseconds)));
   }
 
+  /** The guest was held still: its time begins anew. */
+  renew(): void {
+    Atomics.add(this.#words, STARTS, 1);
+  }
+
   get starts(): number {
     return Atomics.load(this.#words, STARTS);
   }

@@ -1,6 +1,7 @@
 /** The guest's physical memory: one or two regions, and the only way from a guest address to a host one. */
 
 import type { HostAddress, System } from "../kvm/system.ts";
+import type { VmmTemplate } from "../kvm/vmm-config.ts";
 
 /** An address in the guest's physical address space; any number until `GuestMemory` has found it. */
 export type GuestAddress = number;
@@ -13,8 +14,6 @@ interface Place {
   readonly length: number;
   /** where it begins in this process */
   readonly address: HostAddress;
-  /** offset in the memory file, where there is one, in `bytes` */
-  readonly fileOffset: number;
 }
 
 /** A run of guest memory, to be seen in every width that rings and headers are read in. */
@@ -22,18 +21,16 @@ export class MemoryRegion implements Place {
   readonly start: GuestAddress;
   readonly length: number;
   readonly address: HostAddress;
-  readonly fileOffset: number;
   readonly #system: Pick<System, "view">;
   #bytes: Uint8Array<ArrayBuffer> | undefined;
   #view: DataView<ArrayBuffer> | undefined;
   #words: Uint16Array<ArrayBuffer> | undefined;
 
-  constructor(system: Pick<System, "view">, { start, length, address, fileOffset }: Place) {
+  constructor(system: Pick<System, "view">, { start, length, address }: Place) {
     this.#system = system;
     this.start = start;
     this.length = length;
     this.address = address;
-    this.fileOffset = fileOffset;
   }
 
   get bytes(): Uint8Array<ArrayBuffer> {
@@ -60,7 +57,6 @@ export class MemoryRegion implements Place {
       start: this.start + offset,
       length,
       address: (this.address + offset) as HostAddress,
-      fileOffset: this.fileOffset + offset,
     });
   }
 }
@@ -89,14 +85,14 @@ const WINDOW = 2 * 1024 * 1024;
 
 export class GuestMemory {
   readonly regions: readonly MemoryRegion[];
-  /** file that holds all of the memory, region after region; undefined for anonymous memory */
-  readonly file: MemoryFile | undefined;
+  /** in `bytes` */
+  readonly length: number;
   /** of each region, the parts that have been looked at */
   readonly #windows: readonly (MemoryRegion | undefined)[][];
 
-  constructor(regions: readonly MemoryRegion[], file?: MemoryFile) {
+  constructor(regions: readonly MemoryRegion[]) {
     this.regions = regions;
-    this.file = file;
+    this.length = regions.reduce((sum, { length }) => sum + length, 0);
     this.#windows = regions.map(() => []);
   }
 
@@ -153,41 +149,38 @@ export interface MemoryRange {
   readonly length: number;
 }
 
-/** A file that guest memory comes from. */
-export interface MemoryFile {
-  readonly fd: number;
-  /** whether the guest's writes reach the file, or a private copy of its pages */
-  readonly shared: boolean;
-}
-
 /** What one entry of the processor's page tables covers at most here, and so one fault of the guest, in `bytes`. */
 const HUGE_PAGE_SIZE = 2 * 1024 * 1024;
 /** asm-generic/mman-common.h */
 const MADV_HUGEPAGE = 14;
+/** asm-generic/mman-common.h; since Linux 5.14 */
+const MADV_POPULATE_READ = 22;
 
 /**
- * Maps guest memory over a file, or makes it afresh: zeroed, unreserved, and in huge pages where the kernel has some,
- * for then a boot takes some twenty page faults and not five thousand.
+ * Maps a private copy of the memory in a file, its regions one after the other, or makes it afresh: zeroed, unreserved, and
+ * in huge pages where the kernel has some, for then a boot takes some twenty page faults and not five thousand.
  */
 export function createGuestMemory(
   system: System,
   ranges: readonly MemoryRange[],
-  file?: MemoryFile,
+  template?: VmmTemplate,
 ): GuestMemory {
   const total = ranges.reduce((sum, range) => sum + range.length, 0);
-  const mapping = system.map(total + (file === undefined ? HUGE_PAGE_SIZE : 0), file);
-  const skipped =
-    file === undefined
-      ? Math.ceil(mapping.address / HUGE_PAGE_SIZE) * HUGE_PAGE_SIZE - mapping.address
-      : 0;
-  const address = mapping.address + skipped;
-  if (file === undefined) system.madvise(address as HostAddress, total, MADV_HUGEPAGE); // or it does without
-  let fileOffset = 0;
+  let address: number;
+  if (template === undefined) {
+    const mapping = system.map(total + HUGE_PAGE_SIZE);
+    address = Math.ceil(mapping.address / HUGE_PAGE_SIZE) * HUGE_PAGE_SIZE;
+    system.madvise(address as HostAddress, total, MADV_HUGEPAGE); // or it does without
+  } else {
+    address = system.map(total, { fd: template.memory, shared: false }).address;
+    for (const { offset, length } of template.runs) {
+      system.madvise((address + offset) as HostAddress, length, MADV_POPULATE_READ); // or it comes later
+    }
+  }
   const regions = ranges.map(({ start, length }) => {
-    const at = fileOffset;
-    fileOffset += length;
-    const place = { start, length, fileOffset: at, address: (address + at) as HostAddress };
-    return new MemoryRegion(system, place);
+    const region = new MemoryRegion(system, { start, length, address: address as HostAddress });
+    address += length;
+    return region;
   });
-  return new GuestMemory(regions, file);
+  return new GuestMemory(regions);
 }

@@ -1,24 +1,28 @@
 /** The `kvm` backend as the engine sees it: a process of our own VMM for each machine. */
 
+import { setPriority } from "node:os";
 import { VmmError } from "../errors.ts";
 import type {
   Hypervisor,
   Machine,
   MachineConfig,
   MachineStage,
+  PrepareOptions,
   SaveTemplateOptions,
+  SpareMachine,
   StartOptions,
 } from "../hypervisor.ts";
 import { StageClock, StageError } from "../stage-clock.ts";
 import { startFailure } from "../start-failure.ts";
 import { templateMac } from "../template/machine-shape.ts";
-import { MachineTemplates } from "../template/machine-templates.ts";
-import type { UnfinishedTemplate } from "../template/template-store.ts";
+import { BACKGROUND, MachineTemplates } from "../template/machine-templates.ts";
+import { UnstartedSpare } from "../template/unstarted-spare.ts";
+import { savedFiles } from "../template/vmm-saved-format.ts";
+import { vmmTemplateKey } from "../template/vmm-template-key.ts";
 import { vmmMain } from "../vmm-main.ts";
 import { type OpenMachineOptions, openMachine } from "./open-machine.ts";
 import { findVmm, spawnVmm, type VmmChild } from "./vmm-link.ts";
 import { VmmProcess } from "./vmm-process.ts";
-import { vmmTemplateKey } from "./vmm-template-key.ts";
 
 /** In `milliseconds`; ample for an emulated host. */
 const DEADLINES: Readonly<Record<MachineStage, number>> = {
@@ -31,33 +35,80 @@ const DEADLINES: Readonly<Record<MachineStage, number>> = {
 export class KvmHypervisor implements Hypervisor {
   readonly name = "kvm";
   readonly accelerator = "kvm";
+  readonly spares = "unstarted";
   readonly #templates: MachineTemplates | undefined;
 
   constructor({ templates }: { readonly templates?: string | undefined } = {}) {
     if (templates === undefined) return;
-    const options = { folder: templates, backend: this.name, keyOf: vmmTemplateKey };
+    const options = { folder: templates, about: this.name, keyOf: vmmTemplateKey, canShare: true };
     this.#templates = new MachineTemplates(options);
   }
 
   async start(config: MachineConfig, options: StartOptions = {}): Promise<VmmProcess> {
+    const { detached = false, restoreFrom } = options;
+    if (restoreFrom !== undefined) {
+      const cloneOf = await savedFiles(restoreFrom);
+      const spawn = () => spawnMachine(config, { detached, cloneOf });
+      return this.#start(config, options, { spawn, run: goOn });
+    }
     const clone = await this.#tryClone(config, options);
-    return clone ?? this.#start(config, options, { run: boot });
+    if (clone !== undefined) return clone;
+    return this.#start(config, options, {
+      spawn: () => spawnMachine(config, { detached }),
+      run: boot,
+    });
   }
 
   async saveTemplate(config: MachineConfig, options: SaveTemplateOptions = {}): Promise<boolean> {
     if (this.#templates === undefined) return false;
-    const start = (shape: MachineConfig, saveTo: UnfinishedTemplate): Promise<VmmProcess> =>
-      this.#start(shape, options, { run: boot, saveTo });
-    return this.#templates.save(config, start, options);
+    return this.#templates.save(config, options, {
+      boot: (shape) => {
+        const spawn = () => spawnMachine(shape, { detached: false, blank: true }, options);
+        return this.#start(shape, options, { spawn, run: boot });
+      },
+      save: (machine, files) => machine.save(files),
+    });
+  }
+
+  /**
+   * A process of the VMM that waits for its machine: the start of Node and its threads is most of a clone's, and half of
+   * one that boots, there being no template.
+   */
+  async prepare(
+    config: MachineConfig,
+    { onProcess }: PrepareOptions = {},
+  ): Promise<SpareMachine | undefined> {
+    const { runDirectory, vcpus } = config;
+    const child = await spawnVmm([await vmmMain(), runDirectory, String(vcpus)]);
+    onProcess?.(child.pid);
+    await Promise.race([child.waiting, child.ended]);
+    return new UnstartedSpare(child, runDirectory, async (own) => {
+      using template = await this.#templates?.find(own, () => {});
+      const isClone = template !== undefined;
+      const cloneOf = template && { cloneOf: template };
+      child.begin({ open: [own, { detached: true, here: true, ...cloneOf }] });
+      const run = isClone ? goOn : boot;
+      return await this.#start(own, {}, { spawn: async () => child, run, isClone });
+    });
+  }
+
+  async rejectTemplate(config: MachineConfig): Promise<void> {
+    await this.#templates?.reject(config);
+  }
+
+  async shapeKey(config: MachineConfig): Promise<string | undefined> {
+    return this.#templates?.keyOf(config);
   }
 
   /** A template that is no good, whatever the reason, is done without: nothing has run in the clone. */
   async #tryClone(config: MachineConfig, options: StartOptions): Promise<VmmProcess | undefined> {
-    const { onTemplate = () => {}, signal } = options;
-    using template = await this.#templates?.find(config, onTemplate);
+    const { onTemplate = () => {}, signal, detached = false, fresh = false } = options;
+    using template = fresh ? undefined : await this.#templates?.find(config, onTemplate);
     if (template === undefined) return undefined;
     try {
-      const machine = await this.#start(config, options, { run: goOn, cloneOf: template });
+      const spawn = () => spawnMachine(config, { detached, cloneOf: template });
+      const machine = await this.#start(config, options, { spawn, run: goOn, isClone: true });
+      this.#templates?.watch(machine, template);
       onTemplate({ kind: "cloned" });
       return machine;
     } catch (error) {
@@ -72,7 +123,7 @@ export class KvmHypervisor implements Hypervisor {
   async #start(
     config: MachineConfig,
     options: StartOptions,
-    { run, ...template }: StartSteps,
+    { spawn, run, isClone = false }: StartSteps,
   ): Promise<VmmProcess> {
     const clock = new StageClock({
       ...options,
@@ -82,10 +133,10 @@ export class KvmHypervisor implements Hypervisor {
     let vmm: VmmProcess | undefined;
     try {
       const child = await clock.run("spawn", () => {
-        spawning = spawn(config, { detached: options.detached ?? false, ...template });
+        spawning = spawn();
         return spawning;
       });
-      const macs = template.cloneOf && config.networks.map((_, index) => templateMac(index));
+      const macs = isClone ? config.networks.map((_, index) => templateMac(index)) : undefined;
       const machine = new VmmProcess(child, config.runDirectory, macs);
       vmm = machine;
       clock.watch(machine.exit);
@@ -104,6 +155,7 @@ export class KvmHypervisor implements Hypervisor {
 
   async adopt(vm: { readonly id: string; readonly runDirectory: string }): Promise<Machine> {
     const machine = new VmmProcess(findVmm(vm), vm.runDirectory);
+    await machine.resume(); // it was maybe being saved when its daemon ended
     try {
       await machine.connect();
     } catch (cause) {
@@ -113,8 +165,11 @@ export class KvmHypervisor implements Hypervisor {
   }
 }
 
-/** What is different between the starts of machines that boot, are saved, and are clones. */
-interface StartSteps extends Omit<OpenMachineOptions, "detached"> {
+/** What is different between the starts of machines that boot, are saved, and go on from others. */
+interface StartSteps {
+  readonly spawn: () => Promise<VmmChild>;
+  /** whether its cards have the addresses of a template's */
+  readonly isClone?: boolean;
   /** the stages after `configure` */
   readonly run: (machine: VmmProcess, child: VmmChild, clock: StageClock) => Promise<void>;
 }
@@ -124,13 +179,21 @@ async function boot(machine: VmmProcess, child: VmmChild, clock: StageClock): Pr
   await clock.run("agent", () => machine.agentSpoke());
 }
 
-/** The agent of a clone has spoken in the template: it listens already. */
+/** The agent of one that was saved has spoken before: it listens already. */
 async function goOn(): Promise<void> {}
 
-async function spawn(config: MachineConfig, options: OpenMachineOptions): Promise<VmmChild> {
+async function spawnMachine(
+  machine: MachineConfig,
+  options: OpenMachineOptions,
+  { background = false }: SaveTemplateOptions = {},
+): Promise<VmmChild> {
   const main = await vmmMain();
-  using opened = openMachine(config, options);
-  return await spawnVmm(main, config.runDirectory, opened);
+  using opened = openMachine(machine, options);
+  const words = [main, machine.runDirectory, String(machine.vcpus)] as const;
+  const child = await spawnVmm(words, opened.descriptors);
+  if (background) setPriority(child.pid, BACKGROUND);
+  child.begin({ config: opened.config });
+  return child;
 }
 
 /** Ends the process of a spawn that was cut short, which still comes to its end. */

@@ -8,6 +8,7 @@ import { connectUnix, listenUnix } from "../../sys/unix-socket.ts";
 import { VmmError, type VmmErrorCode } from "../errors.ts";
 import type { DiskConfig, MachineConfig, NetworkDeviceConfig } from "../hypervisor.ts";
 import type { FileExtent, VmmConfig, VmmDisk } from "../kvm/vmm-config.ts";
+import type { SavedFiles } from "../template/saved-files.ts";
 
 /** Standard input, output and error of the VMM come first. */
 const FIRST_DESCRIPTOR = 3;
@@ -26,6 +27,7 @@ const KERNEL_WORDS = [
 export const RunFile = {
   agentSocket: "agent.sock",
   controlSocket: "control.sock",
+  saveSocket: "save.sock",
   consoleLog: "console.log",
   exitRecord: "exit.json",
   identity: "vmm.json",
@@ -41,10 +43,12 @@ export interface OpenedMachine extends Disposable {
 
 export interface OpenMachineOptions {
   readonly detached: boolean;
-  /** files of the template that the machine becomes: then what stands behind disks and networks is not touched */
-  readonly saveTo?: { readonly memory: string; readonly state: string };
-  /** descriptors of the template that it is a clone of, which are the caller's */
-  readonly cloneOf?: { readonly memory: number; readonly state: number };
+  /** whether it becomes a template: then what stands behind disks and networks is not touched */
+  readonly blank?: boolean;
+  /** files of the saved machine that it goes on from */
+  readonly cloneOf?: SavedFiles;
+  /** whether it runs in this process, which needs to inherit nothing */
+  readonly here?: boolean;
 }
 
 /**
@@ -53,8 +57,8 @@ export interface OpenMachineOptions {
  * @throws {VmmError} naming the file that cannot be opened
  */
 export function openMachine(machine: MachineConfig, options: OpenMachineOptions): OpenedMachine {
-  const { detached, saveTo } = options;
-  using table = new DescriptorTable();
+  const { detached, blank = false, cloneOf, here = false } = options;
+  using table = new DescriptorTable(here);
   const inRun = (name: string): string => join(machine.runDirectory, name);
   const { O_RDWR, O_CREAT, O_APPEND, O_TRUNC, O_WRONLY } = constants;
   const fds = {
@@ -65,6 +69,7 @@ export function openMachine(machine: MachineConfig, options: OpenMachineOptions)
     exit: table.open(inRun(RunFile.exitRecord), O_WRONLY | O_CREAT | O_TRUNC),
     agent: table.add("the agent's socket", () => listenAt(inRun(RunFile.agentSocket))),
     control: table.add("the control socket", () => listenAt(inRun(RunFile.controlSocket))),
+    save: table.add("the saving socket", () => listenAt(inRun(RunFile.saveSocket))),
   };
   const config: VmmConfig = {
     memoryMiB: machine.memoryMiB,
@@ -72,21 +77,25 @@ export function openMachine(machine: MachineConfig, options: OpenMachineOptions)
     detached,
     parent: process.pid,
     commandLine: [...machine.commandLine, ...KERNEL_WORDS].join(" "),
-    disks: machine.disks.map((disk) =>
-      saveTo === undefined ? openDisk(table, disk) : { ...disk, ...BLANK },
-    ),
+    disks: machine.disks.map((disk) => (blank ? { ...disk, ...BLANK } : openDisk(table, disk))),
     networks: machine.networks.map(({ mac, backend }) => ({
       mac,
       kind: backend.kind,
-      ...(saveTo === undefined && { fd: openNetwork(table, backend) }),
+      ...(!blank && { fd: openNetwork(table, backend) }),
     })),
     shares: machine.shares.map(({ name, path, readOnly }) => ({
       name,
       kind: statSync(path, { throwIfNoEntry: false })?.isDirectory() === false ? "file" : "folder",
       readOnly,
-      fd: table.open(path, O_PATH),
+      fd: table.open(blank ? machine.runDirectory : path, O_PATH),
     })),
-    ...openTemplate(table, options),
+    ...(cloneOf && {
+      template: {
+        memory: table.open(cloneOf.memory, 0),
+        state: table.open(cloneOf.state, 0),
+        runs: cloneOf.runs ?? [],
+      },
+    }),
     fds,
   };
   const held = table.move();
@@ -94,21 +103,6 @@ export function openMachine(machine: MachineConfig, options: OpenMachineOptions)
 }
 
 const BLANK = { source: { kind: "blank" }, disposable: false } as const;
-
-function openTemplate(
-  table: DescriptorTable,
-  { saveTo, cloneOf }: OpenMachineOptions,
-): Pick<VmmConfig, "template"> {
-  const { O_RDWR, O_CREAT } = constants;
-  if (saveTo !== undefined) {
-    const memory = table.open(saveTo.memory, O_RDWR | O_CREAT);
-    const state = table.open(saveTo.state, O_RDWR | O_CREAT);
-    return { template: { role: "save", memory, state } };
-  }
-  if (cloneOf === undefined) return {};
-  const { memory, state } = cloneOf;
-  return { template: { role: "clone", memory: table.lend(memory), state: table.lend(state) } };
-}
 
 function openDisk(
   table: DescriptorTable,
@@ -147,11 +141,16 @@ function listenAt(path: string): FileDescriptor {
   return listenUnix(`/proc/self/fd/${folder.number}/${basename(path)}`);
 }
 
-/** Descriptors of this process by the numbers that they will have in the child. */
+/** Descriptors of this process by the numbers that they have where the machine runs. */
 class DescriptorTable implements Disposable {
+  readonly #here: boolean;
   #numbers: number[] = [];
   #owned: FileDescriptor[] = [];
   readonly #byPath = new Map<string, number>();
+
+  constructor(here: boolean) {
+    this.#here = here;
+  }
 
   get numbers(): readonly number[] {
     return this.#numbers;
@@ -170,22 +169,17 @@ class DescriptorTable implements Disposable {
     try {
       const descriptor = open();
       this.#owned.push(descriptor);
-      return this.lend(descriptor.number);
+      this.#numbers.push(descriptor.number);
+      return this.#here ? descriptor.number : FIRST_DESCRIPTOR + this.#numbers.length - 1;
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new VmmError(code, `cannot open ${what}: ${reason}`, { cause, stage: "spawn" });
     }
   }
 
-  /** A descriptor that stays the caller's. */
-  lend(number: number): number {
-    this.#numbers.push(number);
-    return FIRST_DESCRIPTOR + this.#numbers.length - 1;
-  }
-
   /** Hands the descriptors to a new owner. */
   move(): DescriptorTable {
-    const owner = new DescriptorTable();
+    const owner = new DescriptorTable(this.#here);
     [owner.#numbers, owner.#owned] = [this.#numbers, this.#owned];
     this.#owned = [];
     return owner;

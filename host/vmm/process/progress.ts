@@ -5,6 +5,8 @@ import { writeSync } from "node:fs";
 const STDOUT = 1;
 
 export const Told = {
+  /** the thread of a vCPU is up: one that was started ahead of its machine can have it */
+  waiting: "w",
   /** the machine is made, sandboxed, and about to run its first instruction */
   running: "r",
   /** a program in the guest has opened the agent's port */

@@ -33,7 +33,7 @@ function run(config: VmmConfig, workers: readonly VcpuWorker[]): string {
     for (const worker of workers) worker.waitUntilRestricted();
     endAtSignals();
     makeInterrupting(INTERRUPTING_SIGNAL);
-    restrictProcess(config);
+    restrictProcess(config.shares);
     tell(Told.running);
     for (const worker of workers) worker.run();
     return machine.serve();

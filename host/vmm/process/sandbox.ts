@@ -6,12 +6,12 @@
  * seccomp filter holds for every thread of the process, V8's own helpers included.
  */
 
-import { KVM_GET_MP_STATE, KVM_RUN } from "../../sys/kvm.ts";
+import { KVM_RUN } from "../../sys/kvm.ts";
 import { dropCapabilities, restrictFiles, setNoNewPrivileges } from "../../sys/privileges.ts";
 import { type AllowedCall, installSeccompFilter } from "../../sys/seccomp.ts";
 import { SYS } from "../../sys/system-call-numbers.ts";
 import { SAVING_REQUESTS } from "../kvm/kernel-state.ts";
-import type { VmmConfig, VmmShare } from "../kvm/vmm-config.ts";
+import type { VmmShare } from "../kvm/vmm-config.ts";
 
 /**
  * For the device thread: it keeps the files it has, and those beneath the shared folders. For these it also keeps, if
@@ -42,23 +42,16 @@ const WRITING = [CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID];
 
 /**
  * For the process, once: a system call outside the list ends it by SIGSYS. Of KVM there is left to run vCPUs and to
- * see whether they halt, for a template to read their state; of signals, to interrupt its own threads.
+ * read their state; of signals, to interrupt its own threads.
  */
-export function restrictProcess({
-  shares,
-  template,
-}: Pick<VmmConfig, "shares" | "template">): void {
+export function restrictProcess(shares: readonly VmmShare[]): void {
   const names = [
     ...MACHINE_CALLS,
     ...(shares.length > 0 ? SHARE_CALLS : []),
     ...(shares.some(({ readOnly }) => !readOnly) ? SHARE_CHANGE_CALLS : []),
   ];
   const calls = names.map((name): AllowedCall => ({ number: SYS[name] }));
-  const requests = [
-    KVM_RUN,
-    KVM_GET_MP_STATE,
-    ...(template?.role === "save" ? SAVING_REQUESTS : []),
-  ];
+  const requests = [KVM_RUN, ...SAVING_REQUESTS];
   const ioctl: AllowedCall = { number: SYS.ioctl, argument: { index: 1, values: requests } };
   const interrupt: AllowedCall = {
     number: SYS.tgkill,

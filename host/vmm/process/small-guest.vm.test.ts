@@ -7,8 +7,8 @@ import { after, describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { VmmError } from "../errors.ts";
 import { KvmHypervisor } from "./kvm-hypervisor.ts";
-import { type Conversation, SmallGuests, sumOf, whyNoKvm } from "./small-guest/small-guest.ts";
-import type { VmmProcess } from "./vmm-process.ts";
+import { Conversation, SmallGuests, sumOf, whyNoKvm } from "./small-guest/small-guest.ts";
+import { VmmProcess } from "./vmm-process.ts";
 
 const skip = whyNoKvm() ?? false;
 const guests = skip === false ? new SmallGuests() : undefined;
@@ -96,6 +96,41 @@ describe("a guest on this machine's KVM device", { skip }, () => {
       await guest.bytes(1 << 20);
       const after = exitsOf(await machine.statistics());
       assert.equal(after, before);
+    }));
+});
+
+describe("a VMM that was started ahead", { skip }, () => {
+  it("boots a machine for which there is no template, as often as one is", async () => {
+    assert.ok(guests);
+    for (let turn = 0; turn < 3; turn++) {
+      await using spare = await new KvmHypervisor().prepare(guests.config({}));
+      const machine: unknown = await spare?.become(guests.config({}));
+      assert.ok(machine instanceof VmmProcess);
+      await using guest = new Conversation(machine);
+      await guest.lines(1); // "ready"
+      assert.deepEqual(await guest.numbers("i"), [16]);
+    }
+  });
+
+  it("ends with the one who kept it ready", async () => {
+    assert.ok(guests);
+    const spare = await new KvmHypervisor().prepare(guests.config({}));
+    await spare?.[Symbol.asyncDispose]();
+    assert.equal(existsSync(`/proc/${spare?.pid}`), false);
+  });
+});
+
+describe("the limits of a running machine's disks", { skip }, () => {
+  it("are replaced, at once for what waits already, also of one that is paused", () =>
+    withGuest(async (guest, machine) => {
+      assert.ok(guests);
+      await machine.setDiskLimits({ read: { operationsPerSecond: 1e-3 } });
+      machine.agent.write("rr"); // the second waits for a thousand seconds
+      await machine.pause();
+      await machine.setDiskLimits(undefined);
+      await machine.resume();
+      const sum = String(sumOf(readFileSync(guests.image).subarray(0, 65536)));
+      assert.deepEqual(await guest.lines(2), [sum, sum]);
     }));
 });
 

@@ -4,10 +4,12 @@ import { parentPort, receiveMessageOnPort, workerData } from "node:worker_thread
 import { vmmSystem } from "../../sys/vmm-system.ts";
 import type { VcpuTask } from "../kvm/machine.ts";
 import { runVcpuTask } from "../kvm/vcpu-thread.ts";
+import { Told, tell } from "./progress.ts";
 import { restrictVcpuThread } from "./sandbox.ts";
 import { Gate } from "./vcpu-worker.ts";
 
 const gate = workerData as Int32Array<SharedArrayBuffer>; // from vcpu-worker.ts, as is the message
+tell(Told.waiting);
 Atomics.wait(gate, 0, Gate.starting);
 if (parentPort === null) throw new Error("not a Worker");
 const { message } = receiveMessageOnPort(parentPort) ?? {};

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { processStartTime } from "../../sys/process-start-time.ts";
 import { VmmError } from "../errors.ts";
-import { type OpenedMachine, RunFile } from "./open-machine.ts";
+import type { Task } from "./main.ts";
+import { RunFile } from "./open-machine.ts";
 import { Told } from "./progress.ts";
 
 /** No debugging port that a signal could open, and nothing on standard error that is no error. */
@@ -32,6 +33,10 @@ export interface VmmProcessEnd {
 }
 
 export interface VmmChild extends VmmLink {
+  /** Gives it its machine. */
+  begin(task: Task): void;
+  /** resolves when it waits for its machine */
+  readonly waiting: Promise<void>;
   /** resolves when the machine is about to run its first instruction */
   readonly running: Promise<void>;
   /** resolves when the guest opens the agent's port */
@@ -39,19 +44,20 @@ export interface VmmChild extends VmmLink {
 }
 
 /**
- * Starts a VMM.
+ * Starts a VMM, which waits for its machine.
  *
- * @param main path of the VMM's main module
+ * @param words path of the VMM's main module, the run directory, and the number of vCPUs
+ * @param descriptors to inherit, from 3 on
  * @throws {VmmError} VMM_SPAWN_FAILED
  */
 export async function spawnVmm(
-  main: string,
-  runDirectory: string,
-  { descriptors, config }: OpenedMachine,
+  words: readonly [main: string, runDirectory: string, vcpus: string],
+  descriptors: readonly number[] = [],
 ): Promise<VmmChild> {
+  const [, runDirectory] = words;
   const log = openSync(join(runDirectory, RunFile.vmmLog), "w");
   // In a session of its own: no terminal's signal reaches it.
-  const child = spawn(process.execPath, [...NODE_FLAGS, main, runDirectory], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, ...words], {
     argv0: PROCESS_NAME,
     stdio: ["pipe", "pipe", log, ...descriptors],
     detached: true,
@@ -62,7 +68,6 @@ export async function spawnVmm(
   const ended = endOf(child);
   await spawned(child);
   child.stdin?.on("error", () => {}); // a child that ended before it read: its exit tells more
-  child.stdin?.end(JSON.stringify(config));
   const pid = child.pid ?? -1;
   const identity: Identity = { pid, startTime: processStartTime(pid) ?? "" };
   writeFileSync(join(runDirectory, RunFile.identity), JSON.stringify(identity));
@@ -70,6 +75,8 @@ export async function spawnVmm(
     pid,
     ended,
     signal: (name) => void child.kill(name),
+    begin: (task) => child.stdin?.end(JSON.stringify(task)),
+    waiting: heard(child, Told.waiting),
     running: heard(child, Told.running),
     guestOpened: heard(child, Told.guestOpen),
   };

@@ -7,8 +7,11 @@ import { join } from "node:path";
 import { FileDescriptor } from "../../sys/file-descriptor.ts";
 import { ConsoleLog } from "../console-log.ts";
 import { VmmError } from "../errors.ts";
-import type { Machine, MachineExit } from "../hypervisor.ts";
-import { SAVED } from "../kvm/save-machine.ts";
+import type { DiskLimits, Machine, MachineExit } from "../hypervisor.ts";
+import type { ControlRequest } from "../kvm/control-socket.ts";
+import { receiveMachine } from "../template/receive-machine.ts";
+import type { SavedFiles } from "../template/saved-files.ts";
+import { savedFormat, stateBeside } from "../template/vmm-saved-format.ts";
 import { machineExit } from "./exit-record.ts";
 import { RunFile } from "./open-machine.ts";
 import type { VmmLink, VmmProcessEnd } from "./vmm-link.ts";
@@ -19,8 +22,11 @@ export class VmmProcess implements Machine {
   readonly #link: VmmLink;
   readonly #runDirectory: string;
   #agent: Socket | undefined;
+  /** holds a machine still that was saved */
+  #saving: Socket | undefined;
 
   readonly clonedMacs?: readonly string[];
+  noteRunning?: () => void;
 
   /** Takes over the process. @param clonedMacs of a clone */
   constructor(link: VmmLink, runDirectory: string, clonedMacs?: readonly string[]) {
@@ -72,24 +78,29 @@ export class VmmProcess implements Machine {
 
   /** What the VMM counts, see `MachineStatistics`. */
   async statistics(): Promise<unknown> {
-    const socket = await this.#connectTo(RunFile.controlSocket);
+    const socket = await this.#request({});
     const chunks: Buffer[] = [];
     for await (const chunk of socket) chunks.push(chunk);
     return JSON.parse(Buffer.concat(chunks).toString());
   }
 
-  /**
-   * Has a machine that was started to become a template write its state; it ends by that.
-   *
-   * @throws {VmmError} VMM_ENDED_EARLY when it ended otherwise
-   */
-  async save(): Promise<void> {
-    const waiting = await this.#connectTo(RunFile.controlSocket);
-    const exit = await this.exit;
-    waiting.destroy();
-    if (this.#read(RunFile.exitRecord).trim() === SAVED) return;
-    const reason = exit.reason === "vmm-error" ? exit.message : exit.reason;
-    throw new VmmError("VMM_ENDED_EARLY", `the machine was not saved: ${reason}`);
+  /** Does not wait for the answer, which a machine that is paused gives when it goes on. */
+  async setDiskLimits(limits: DiskLimits | undefined): Promise<void> {
+    const socket = await this.#request({ limits: limits ?? null });
+    socket.resume();
+  }
+
+  async saveTo(path: string): Promise<string> {
+    await this.save({ memory: path, state: stateBeside(path) });
+    return savedFormat();
+  }
+
+  /** Writes the machine to new files, and holds it still from then on. */
+  async save(files: SavedFiles): Promise<void> {
+    this.#saving?.destroy();
+    this.#saving = await this.#connectTo(RunFile.saveSocket);
+    this.#link.signal("SIGCONT"); // it is paused in its own way until it is resumed
+    await receiveMachine(this.#saving, files, () => this.#read(RunFile.vmmLog));
   }
 
   /**
@@ -101,6 +112,7 @@ export class VmmProcess implements Machine {
   }
 
   async resume(): Promise<void> {
+    this.#saving?.destroy();
     this.#link.signal("SIGCONT");
   }
 
@@ -111,6 +123,7 @@ export class VmmProcess implements Machine {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
+    this.#saving?.destroy();
     this.#agent?.destroy();
   }
 
@@ -121,6 +134,12 @@ export class VmmProcess implements Machine {
     await once(socket, "connect");
     // A reset is an end to us: what ended the process is told by its exit.
     socket.on("error", () => {});
+    return socket;
+  }
+
+  async #request(request: ControlRequest): Promise<Socket> {
+    const socket = await this.#connectTo(RunFile.controlSocket);
+    socket.write(JSON.stringify(request));
     return socket;
   }
 

@@ -10,6 +10,7 @@ import { VmmError } from "../errors.ts";
 import { type JailEntry, jailed } from "../jail/jail.ts";
 import { AGENT_SOCKET, CONSOLE_SOCKET, QMP_SOCKET } from "./qemu-arguments.ts";
 import { endOf, type QemuLink, spawned } from "./qemu-process.ts";
+import { PRIVATE_MEMORY } from "./template-arguments.ts";
 
 /** What a machine that is not detached has as the descriptors before a template's. */
 const UNUSED_CHANNELS = ["ignore", "ignore", "ignore"] as const;
@@ -32,7 +33,12 @@ export async function spawnDetachedQemu(options: {
   readonly template?: readonly number[];
 }): Promise<QemuLink> {
   const { binary, args, entries, template = [] } = options;
-  const [program, ...rest] = jailed({ command: [binary, ...args], entries, outlivesUs: true });
+  const [program, ...rest] = jailed({
+    command: [binary, ...args],
+    entries,
+    outlivesUs: true,
+    ...(template.length > 0 && { preload: PRIVATE_MEMORY }),
+  });
   const child = spawn(program, rest, {
     cwd: "/",
     detached: true,

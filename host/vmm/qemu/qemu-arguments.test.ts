@@ -200,12 +200,12 @@ test("what the guest has seen of its machine is in the arguments of its template
   }
 });
 
-test("a clone maps its memory privately, from a descriptor, and has no balloon", () => {
+test("a clone maps its memory privately, from a descriptor, and gives back what it frees", () => {
   const args = qemuArguments({ config, accelerator: "tcg", template: { kind: "clone" } });
   assert.ok(
     args.includes("memory-backend-file,id=memory,size=256M,mem-path=/proc/self/fd/7,share=off"),
   );
-  assert.ok(!args.some((word) => word.includes("balloon")));
+  assert.ok(args.some((word) => word.includes("free-page-reporting=on")));
 });
 
 test("a machine with shares has no template", () => {

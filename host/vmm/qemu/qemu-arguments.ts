@@ -63,7 +63,7 @@ export function qemuArguments(options: QemuArgumentsOptions): string[] {
     ...["-append", kernelCommandLine({ config, accelerator, ...(tscKhz && { tscKhz }) })],
     ...channelArguments(detached ? config.runDirectory : undefined),
     ...["-object", "rng-builtin,id=rng", "-device", "virtio-rng-device,rng=rng"],
-    ...balloonArguments(template),
+    ...BALLOON,
     ...throttleArguments(config.disks),
     ...config.disks.flatMap((disk, index) => diskArguments(disk, index, options)),
     ...plugArguments(config),
@@ -166,16 +166,8 @@ function channelArguments(socketFolder: string | undefined): string[] {
   ];
 }
 
-/**
- * The guest gives pages back as it frees them; it is never asked to give more. A clone must have no balloon: to give a
- * page back, QEMU 7.2 punches a hole into the memory's file (ram_block_discard_range of softmmu/physmem.c), which is
- * the template's.
- */
-function balloonArguments(template: TemplateRole | undefined): string[] {
-  const hasBackend = template?.kind !== "restored" || template.memory === "backend";
-  if (template !== undefined && hasBackend) return [];
-  return ["-device", "virtio-balloon-device,free-page-reporting=on,deflate-on-oom=on"];
-}
+/** The guest gives pages back as it frees them; it is never asked to give more. Of a clone, see private-memory.c. */
+const BALLOON = ["-device", "virtio-balloon-device,free-page-reporting=on,deflate-on-oom=on"];
 
 /** Whether its disks and networks come later, or never. */
 function isMadeWithout(template: TemplateRole | undefined): boolean {

@@ -54,6 +54,7 @@ const DEADLINES: Record<Accelerator, Record<MachineStage, number>> = {
 
 export class QemuHypervisor implements Hypervisor {
   readonly name = "qemu";
+  readonly spares = "warm";
   readonly accelerator: Accelerator;
   readonly #options: QemuHypervisorOptions;
 
@@ -80,7 +81,7 @@ export class QemuHypervisor implements Hypervisor {
     const templates = await this.#templates();
     if (templates === undefined) return false;
     const none = { [Symbol.asyncDispose]: async () => {} };
-    return templates.save(
+    return templates.make(
       config,
       async (spawnQemu) => {
         const spawn = async () => new QemuMachine(await spawnQemu(), none);
@@ -95,7 +96,6 @@ export class QemuHypervisor implements Hypervisor {
     config: MachineConfig,
     options: PrepareOptions = {},
   ): Promise<SpareMachine | undefined> {
-    if (hasStream(config)) return undefined;
     const templates = await this.#templates();
     using template = await templates?.find(config, () => {});
     if (template === undefined) return undefined;
@@ -112,8 +112,12 @@ export class QemuHypervisor implements Hypervisor {
     return new QemuSpare(machine, config.runDirectory);
   }
 
+  async rejectTemplate(config: MachineConfig): Promise<void> {
+    await (await this.#templates())?.reject(config);
+  }
+
   async shapeKey(config: MachineConfig): Promise<string | undefined> {
-    return hasStream(config) ? undefined : (await this.#templates())?.keyOf(config);
+    return (await this.#templates())?.keyOf(config);
   }
 
   /** The machine, after it has done what its clones are to find done. */
@@ -137,13 +141,14 @@ export class QemuHypervisor implements Hypervisor {
 
   /** A template that is no good, whatever the reason, is done without: nothing has run in the clone. */
   async #tryClone(config: MachineConfig, options: StartOptions): Promise<Machine | undefined> {
-    const { onTemplate = () => {}, signal } = options;
-    const templates = await this.#templates();
+    const { onTemplate = () => {}, signal, fresh = false } = options;
+    const templates = fresh ? undefined : await this.#templates();
     using template = await templates?.find(config, onTemplate);
     if (templates === undefined || template === undefined) return undefined;
     const spawn = () => this.#spawn(config, { detached: options.detached, template });
     try {
       const machine = await this.#start(config, options, { spawn, run: restore });
+      templates.watch(machine, template);
       onTemplate({ kind: "cloned" });
       return machine;
     } catch (error) {
@@ -199,7 +204,7 @@ export class QemuHypervisor implements Hypervisor {
       ...this.#options,
       ...(role && { template: role }),
     });
-    const inherited = template === undefined ? [] : [template.state, template.memory];
+    const inherited = template === undefined ? [] : [template.stateFd, template.memoryFd];
     const binary = this.#options.binary ?? (await findQemu());
     await using parts = new AsyncDisposableStack();
     if (spare === undefined) parts.use(await DiskFiles.prepare(config));
@@ -217,7 +222,7 @@ export class QemuHypervisor implements Hypervisor {
           entries,
           template: inherited,
         })
-      : QemuProcess.spawn(binary, args, { entries, inherited });
+      : QemuProcess.spawn(binary, args, { entries, inherited, isClone: template !== undefined });
     const link = await spawning.catch(async (error) => {
       throw (await server?.failure()) ?? error;
     });
@@ -236,11 +241,6 @@ interface SpawnOptions {
   readonly spare?: MachineConfig | undefined;
   /** of a machine that was saved: its memory */
   readonly restored?: MemoryKind | undefined;
-}
-
-/** What a stream is connected to is there with its container alone: no machine waits for that. */
-function hasStream({ networks }: MachineConfig): boolean {
-  return networks.some(({ backend }) => backend.kind === "stream");
 }
 
 function roleOf({

@@ -47,6 +47,7 @@ export class QemuMachine implements Machine {
   readonly agent: Duplex;
   readonly exit: Promise<MachineExit>;
   readonly clonedMacs?: readonly string[];
+  noteRunning?: () => void;
   readonly #process: QemuLink;
   readonly #files: AsyncDisposable;
   readonly #server: MachineServer | undefined;

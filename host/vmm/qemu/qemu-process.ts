@@ -5,6 +5,7 @@ import { Socket } from "node:net";
 import { VmmError } from "../errors.ts";
 import { type JailEntry, jailed } from "../jail/jail.ts";
 import { AGENT_FD, CONSOLE_FD, QMP_FD } from "./qemu-arguments.ts";
+import { PRIVATE_MEMORY } from "./template-arguments.ts";
 
 /** How the process ended. */
 export interface ProcessEnd {
@@ -35,6 +36,8 @@ export interface SpawnOptions {
   readonly entries: readonly JailEntry[];
   /** descriptors that it has after its channels; borrowed until it is spawned */
   readonly inherited?: readonly number[];
+  /** whether its guest's memory is a private mapping of a template's */
+  readonly isClone?: boolean;
   /** names of tap devices that it finds, in a network namespace that is its own; asks for privileges */
   readonly taps?: readonly string[];
 }
@@ -66,9 +69,14 @@ export class QemuProcess implements QemuLink {
   static async spawn(
     binary: string,
     args: readonly string[],
-    { entries, inherited = [], taps = [] }: SpawnOptions,
+    { entries, inherited = [], isClone = false, taps = [] }: SpawnOptions,
   ): Promise<QemuProcess> {
-    const command = jailed({ command: [binary, ...args], entries, outlivesUs: false });
+    const command = jailed({
+      command: [binary, ...args],
+      entries,
+      outlivesUs: false,
+      ...(isClone && { preload: PRIVATE_MEMORY }),
+    });
     const [program, ...rest] = amongTaps(taps, command);
     const child = spawn(program, rest, {
       cwd: "/",

@@ -12,7 +12,7 @@ describe("the format of a saved machine", () => {
 
   it("is refused when it is another's", () => {
     const others = ["", "{}", "null", "[]", savedFormat(SAVED).replace("backend", "other")];
-    for (const text of [...others, savedFormat(SAVED).replace(":1,", ":2,")]) {
+    for (const text of [...others, savedFormat(SAVED).replace(":2,", ":1,")]) {
       assert.throws(() => readFormat(text), { code: "VMM_UNSUPPORTED" }, text);
     }
     fc.assert(

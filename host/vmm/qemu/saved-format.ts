@@ -5,7 +5,7 @@ import { isObject } from "./qmp-message.ts";
 import type { MemoryKind } from "./template-arguments.ts";
 
 /** Raised when machines are saved or made in another way. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 export interface SavedFormat {
   /** of the QEMU that has saved it */

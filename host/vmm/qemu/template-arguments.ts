@@ -5,6 +5,10 @@ import type { DiskConfig, MachineConfig } from "../hypervisor.ts";
 /** Descriptors that a clone inherits, after those of its channels. */
 export const TEMPLATE_STATE_FD = 6;
 export const TEMPLATE_MEMORY_FD = 7;
+/** Where a clone's QEMU finds its memory. */
+export const CLONE_MEMORY = `/proc/self/fd/${TEMPLATE_MEMORY_FD}`;
+/** Library that clones have loaded, of `private-memory.c`. */
+export const PRIVATE_MEMORY = "private-memory.so";
 
 export type TemplateRole =
   | {
@@ -37,7 +41,7 @@ export function incomingArguments(
 ): string[] {
   if (role === undefined) return [];
   if (role.kind === "restored") return restoredArguments(memoryMiB, role.memory);
-  const path = role.kind === "save" ? role.memory : `/proc/self/fd/${TEMPLATE_MEMORY_FD}`;
+  const path = role.kind === "save" ? role.memory : CLONE_MEMORY;
   const share = role.kind === "save" ? "on" : "off";
   const file = `size=${memoryMiB}M,mem-path=${path.replaceAll(",", ",,")},share=${share}`;
   return [

@@ -3,12 +3,18 @@
 import type { MachineConfig } from "../hypervisor.ts";
 
 /**
- * A machine's shape as a configuration: what every machine has of its own is replaced by the same for all. A machine
- * with shares has none: its memory belongs to the server of its folders too.
+ * A machine's shape as a configuration: what every machine has of its own is replaced by the same for all.
+ *
+ * @param canShare whether machines can share folders and be clones; where a server of folders is a process of its own, the
+ * machine's memory belongs to that, too
+ * @returns nothing for a machine that can be no clone
  */
-export function shapeOf(config: MachineConfig): MachineConfig | undefined {
+export function shapeOf(
+  config: MachineConfig,
+  { canShare = false }: { readonly canShare?: boolean | undefined } = {},
+): MachineConfig | undefined {
   const { disks, networks, shares } = config;
-  if (shares.length > 0) return undefined;
+  if (shares.length > 0 && !canShare) return undefined;
   return {
     ...config,
     id: "template",
@@ -27,6 +33,8 @@ export function shapeOf(config: MachineConfig): MachineConfig | undefined {
           ? { kind: "tap", name: `template${index}` }
           : { kind: "stream", path: "/" },
     })),
+    // one device, whatever it shares
+    shares: shares.slice(0, 1).map(() => ({ name: "template", path: "/", readOnly: true })),
   };
 }
 

@@ -1,7 +1,7 @@
 /** The templates of a backend's machines: how they are found, given up and made, whatever the backend. */
 
 import { mkdtemp, rm } from "node:fs/promises";
-import { setPriority, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { Machine, MachineConfig, SaveTemplateOptions, TemplateUse } from "../hypervisor.ts";
@@ -16,20 +16,25 @@ import {
 
 /** From the agent's first byte until the guest has nothing to do, in `milliseconds`; else clones would do it first. */
 const SETTLE = 200;
-/** of the lowest priority, nice(2) */
-const BACKGROUND = 19;
+/** What `SaveTemplateOptions.background` means to a process: the lowest priority, nice(2). */
+export const BACKGROUND = 19;
 
-/** A machine that can be saved, which ends it. */
-interface SavableMachine extends Machine {
-  save(): Promise<void>;
+/** How a template is made. */
+export interface TemplateMaker<M extends Machine> {
+  /** Takes a machine of this shape up to the agent's first byte, and what it is to have done before it is saved. */
+  readonly boot: (shape: MachineConfig, files: UnfinishedTemplate) => Promise<M>;
+  /** Writes it to its files; it is of no further use. */
+  readonly save: (machine: M, files: UnfinishedTemplate, shape: MachineConfig) => Promise<void>;
 }
 
 export interface MachineTemplatesOptions {
   /** where they are kept */
   readonly folder: string;
-  /** name of the backend, for people */
-  readonly backend: string;
+  /** begins what people are told of one */
+  readonly about: string;
   readonly keyOf: (shape: MachineConfig) => Promise<TemplateKey>;
+  /** see `shapeOf` */
+  readonly canShare?: boolean;
 }
 
 export class MachineTemplates {
@@ -46,11 +51,12 @@ export class MachineTemplates {
     config: MachineConfig,
     onUse: (use: Exclude<TemplateUse, { kind: "cloned" }>) => void,
   ): Promise<Template | undefined> {
-    const shape = shapeOf(config);
+    const shape = this.#shapeOf(config);
     if (shape === undefined) return undefined;
     try {
       const template = await this.#store.open((await this.#options.keyOf(shape)).key);
       if (template === undefined) onUse({ kind: "missing" });
+      else await template.workingSet.prefetch(template.memoryFd, template.runs);
       return template;
     } catch (error) {
       // whatever it is, the boot does without, or says it better
@@ -60,38 +66,52 @@ export class MachineTemplates {
     }
   }
 
+  /** Has a clone of it tell what it has touched of the memory, unless one before has. */
+  watch(clone: Machine, { workingSet }: Template): void {
+    clone.noteRunning = () => workingSet.record(clone.pid);
+  }
+
+  /** Names the template that the machine would be a clone of. @returns nothing where there is none */
+  async keyOf(config: MachineConfig): Promise<string | undefined> {
+    const shape = this.#shapeOf(config);
+    if (shape === undefined) return undefined;
+    const { key } = await this.#options.keyOf(shape);
+    return this.#store.has(key) ? key : undefined;
+  }
+
   /** One that proved to be of no use goes. */
   async reject(config: MachineConfig): Promise<void> {
-    const shape = shapeOf(config);
+    const shape = this.#shapeOf(config);
     if (shape !== undefined) await this.#store.remove((await this.#options.keyOf(shape)).key);
   }
 
-  /**
-   * @param boot takes a machine up to the agent's first byte
-   * @returns whether there is one now; false: machines of this shape can have none
-   */
-  async save(
+  /** @returns whether there is one now; false: machines of this shape can have none */
+  async save<M extends Machine>(
     config: MachineConfig,
-    boot: (shape: MachineConfig, saveTo: UnfinishedTemplate) => Promise<SavableMachine>,
     { background = false }: Pick<SaveTemplateOptions, "background">,
+    { boot, save }: TemplateMaker<M>,
   ): Promise<boolean> {
-    const shape = shapeOf(config);
+    const shape = this.#shapeOf(config);
     if (shape === undefined) return false;
     const key = await this.#options.keyOf(shape);
     if (background && (await this.#isThere(key))) return true;
-    const about = `${this.#options.backend}, ${shape.memoryMiB} MiB, ${shape.vcpus} vCPU, ${shape.disks.length} disks, ${shape.networks.length} cards`;
+    const about = `${this.#options.about}, ${shape.memoryMiB} MiB, ${shape.vcpus} vCPU, ${shape.disks.length} disks, ${shape.networks.length} cards`;
     await this.#store.save(key, { about }, async (unfinished) => {
       const runDirectory = await mkdtemp(join(tmpdir(), "dvm-"));
       try {
-        await using machine = await boot({ ...shape, runDirectory }, unfinished);
-        if (background) setPriority(machine.pid, BACKGROUND);
+        const own = { ...shape, runDirectory };
+        await using machine = await boot(own, unfinished);
         await setTimeout(SETTLE);
-        await machine.save();
+        await save(machine, unfinished, own);
       } finally {
         await rm(runDirectory, { recursive: true });
       }
     });
     return true;
+  }
+
+  #shapeOf(config: MachineConfig): MachineConfig | undefined {
+    return shapeOf(config, this.#options);
   }
 
   /** Others may have made it meanwhile. */

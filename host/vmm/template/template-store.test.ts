@@ -51,9 +51,9 @@ describe("TemplateStore", () => {
     using template = await store.open(KEY);
     assert.equal(await store.remove(KEY), true);
     const buffer = Buffer.alloc(10);
-    assert.equal(readSync(template?.state ?? -1, buffer), 5);
+    assert.equal(readSync(template?.stateFd ?? -1, buffer), 5);
     assert.equal(buffer.toString("latin1", 0, 5), "state");
-    assert.equal(readFileSync(template?.memory ?? -1, "utf8"), "memory");
+    assert.equal(readFileSync(template?.memoryFd ?? -1, "utf8"), "memory");
   });
 
   it("is private to its user", async () => {

@@ -5,10 +5,13 @@
  */
 
 import { createHash, randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { SavedFiles } from "./saved-files.ts";
 import type { TemplateKey } from "./template-key.ts";
 import { type FileMark, markOf, readMeta, sameMark, type TemplateMeta } from "./template-meta.ts";
+import { WorkingSet } from "./working-set.ts";
 
 /** State of a machine at most, in `bytes`; QEMU's is some 300,000. */
 const MAX_STATE = 64 * 1024 * 1024;
@@ -16,11 +19,12 @@ const MAX_STATE = 64 * 1024 * 1024;
 const MAX_TEMPLATES = 8;
 
 /** A template, held: it stays usable while it is, even if it is removed. */
-export interface Template extends Disposable {
+export interface Template extends SavedFiles, Disposable {
   /** descriptor of the memory */
-  readonly memory: number;
+  readonly memoryFd: number;
   /** descriptor of the state, at its beginning */
-  readonly state: number;
+  readonly stateFd: number;
+  readonly workingSet: WorkingSet;
 }
 
 /** A template that is being made, in a folder of its own. */
@@ -67,11 +71,25 @@ export class TemplateStore {
         await state.close();
         throw error;
       }
-      return { memory: memory.fd, state: state.fd, [Symbol.dispose]: () => release(memory, state) };
+      const workingSet = new WorkingSet(join(folder, "working-set"), meta.memory);
+      return {
+        memoryFd: memory.fd,
+        stateFd: state.fd,
+        memory: pathOf(memory),
+        state: pathOf(state),
+        workingSet,
+        runs: (await workingSet.read()) ?? [],
+        [Symbol.dispose]: () => release(memory, state),
+      };
     } catch (error) {
       await memory.close();
       throw error;
     }
+  }
+
+  /** Whether there is one that may be of use. */
+  has(key: string): boolean {
+    return existsSync(join(this.#folder, key, "meta.json"));
   }
 
   /**
@@ -163,6 +181,11 @@ async function openPart(folder: string, name: string): Promise<OpenFile> {
   } catch (cause) {
     throw new TemplateDamaged(`its ${name} cannot be read`, { cause });
   }
+}
+
+/** The file as it was opened, whatever has its name now. */
+function pathOf({ fd }: OpenFile): string {
+  return `/proc/${process.pid}/fd/${fd}`;
 }
 
 /** Closed by the collector else, with a complaint. */

@@ -47,50 +47,21 @@ export function encodeMpTable(vcpus: number): Uint8Array<ArrayBuffer> {
     localInterrupt(NMI, ALL_LOCAL_APICS, 1),
   ];
   const body = entries.flat();
-  const header = [
-    ...ascii("PCMP"),
-    ...half(HEADER_SIZE + body.length),
-    SPEC_REVISION_1_4,
-    0,
-    ...ascii("DVM     DVM         "),
-    ...word(0),
-    ...half(0),
-    ...half(entries.length),
-    ...word(LOCAL_APIC_ADDRESS),
-    ...word(0),
-  ];
-  const table = withChecksum([...header, ...body], 7);
-  const pointer = withChecksum(
-    [
-      ...ascii("_MP_"),
-      ...word(MP_TABLE_ADDRESS + FLOATING_POINTER_SIZE),
-      1,
-      SPEC_REVISION_1_4,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-    ],
-    10,
-  );
-  return new Uint8Array([...pointer, ...table]);
+  const length = HEADER_SIZE + body.length;
+  const name = ascii("DVM     DVM         ");
+  const start = [...ascii("PCMP"), ...half(length), SPEC_REVISION_1_4, 0, ...name];
+  const end = [...word(0), ...half(0), ...half(entries.length), ...word(LOCAL_APIC_ADDRESS)];
+  const table = withChecksum([...start, ...end, ...word(0), ...body], 7);
+  const address = word(MP_TABLE_ADDRESS + FLOATING_POINTER_SIZE);
+  const pointer = [...ascii("_MP_"), ...address, 1, SPEC_REVISION_1_4, ...word(0), 0, 0];
+  return new Uint8Array([...withChecksum(pointer, 10), ...table]);
 }
 
 function processor(id: number): number[] {
   const flags = CPU_ENABLED | (id === 0 ? CPU_BOOTSTRAP : 0);
   // Signature and feature flags: family 6 with FPU, APIC; Linux takes the true ones from CPUID.
-  return [
-    PROCESSOR,
-    id,
-    APIC_VERSION,
-    flags,
-    ...word(0x600),
-    ...word(0x201),
-    ...word(0),
-    ...word(0),
-  ];
+  const about = [...word(0x600), ...word(0x201), ...word(0), ...word(0)];
+  return [PROCESSOR, id, APIC_VERSION, flags, ...about];
 }
 
 /** Line `pin` of the ISA bus on the same pin of the I/O APIC, except that the timer's 0 is wired to 2. */

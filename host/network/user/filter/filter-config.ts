@@ -2,11 +2,12 @@
 
 import type { NetworkRate } from "../../egress/network-rate.ts";
 
+/** The descriptor that is the hypervisor's end of the card. */
+export const CARD_FD = 3;
+
 export interface FilterConfig {
   /** id of the container, for its denials */
   readonly container: string;
-  /** where it listens for the hypervisor */
-  readonly socket: string;
   /** passt's socket */
   readonly passt: string;
   /** file that it appends denials to, one line of JSON each */

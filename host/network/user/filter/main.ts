@@ -4,12 +4,12 @@
  */
 
 import { appendFileSync, fstatSync, ftruncateSync, openSync } from "node:fs";
-import { createConnection, createServer, type Socket } from "node:net";
+import { createConnection, Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { text } from "node:stream/consumers";
 import { Denials } from "../../egress/denials.ts";
 import { parseEgress } from "../../egress/egress-policy.ts";
-import type { FilterConfig } from "./filter-config.ts";
+import { CARD_FD, type FilterConfig } from "./filter-config.ts";
 import { FramePolicy } from "./frame-policy.ts";
 import { framed, pumpFrames } from "./frame-pump.ts";
 import { announcement } from "./ipv4-frame.ts";
@@ -25,17 +25,15 @@ const config: FilterConfig = JSON.parse(await text(process.stdin));
 const denialFile = openSync(config.denials, "a", 0o600);
 const passt = createConnection(config.passt);
 passt.on("error", () => process.exit(1));
-const server = createServer((hypervisor) => {
-  server.close();
-  join(hypervisor, passt);
-});
-server.listen({ path: config.socket }, () => {
+const hypervisor = new Socket({ fd: CARD_FD, readable: true, writable: true });
+passt.once("connect", () => {
   dropRights(config.runAs);
+  join(hypervisor, passt);
   process.stdout.write("ready\n");
 });
 
-function join(hypervisor: Socket, outside: Socket): void {
-  for (const socket of [hypervisor, outside]) {
+function join(machine: Socket, outside: Socket): void {
+  for (const socket of [machine, outside]) {
     socket.on("error", () => socket.destroy());
     socket.on("close", () => process.exit(0));
   }
@@ -46,7 +44,7 @@ function join(hypervisor: Socket, outside: Socket): void {
   const outgoing = (frame: Uint8Array): boolean => {
     const verdict = policy?.outgoing(frame) ?? "pass";
     if (typeof verdict === "string") return verdict === "pass";
-    hypervisor.write(framed(verdict));
+    machine.write(framed(verdict));
     return false;
   };
   const incoming = (frame: Uint8Array): boolean => {
@@ -55,8 +53,8 @@ function join(hypervisor: Socket, outside: Socket): void {
   };
   const bucket = (bits: number | undefined) =>
     bits === undefined ? undefined : new TokenBucket(bits);
-  pumpFrames({ from: hypervisor, to: outside, passes: outgoing, bucket: bucket(rate.out) });
-  pumpFrames({ from: outside, to: hypervisor, passes: incoming, bucket: bucket(rate.in) });
+  pumpFrames({ from: machine, to: outside, passes: outgoing, bucket: bucket(rate.out) });
+  pumpFrames({ from: outside, to: machine, passes: incoming, bucket: bucket(rate.in) });
 }
 
 function framePolicy(): FramePolicy | undefined {

@@ -1,11 +1,10 @@
 /** Starts the filter between a hypervisor and passt, and tells of what it refuses. */
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import { type Denial, denials } from "../../egress/denials.ts";
-import { networkError } from "../../errors.ts";
+import { startServer } from "../start-server.ts";
 import type { FilterConfig } from "./filter-config.ts";
 
 const MAIN = join(import.meta.dirname, "main.ts");
@@ -16,49 +15,32 @@ const DENIALS = "egress-denials.jsonl";
 const LOOK_EVERY = 500;
 const MAX_READ = 64 * 1024;
 
-export interface StartFilterOptions extends Omit<FilterConfig, "socket" | "denials"> {
+export interface StartFilterOptions extends Omit<FilterConfig, "denials"> {
+  /** the hypervisor's, which is no more the caller's then */
+  readonly connection: Socket;
   /** private folder of the machine */
   readonly runDirectory: string;
 }
 
-export interface Filter extends Disposable {
-  /** socket that the hypervisor connects to */
-  readonly socket: string;
-}
-
 /**
- * It listens once this returns.
+ * It serves once this returns.
  *
  * @throws DvmError `NETWORK_FAILED`
  */
-export async function startFilter({
+export function startFilter({
   runDirectory,
+  connection,
   ...options
-}: StartFilterOptions): Promise<Filter> {
-  const socket = join(runDirectory, "filter.sock");
-  const config: FilterConfig = { ...options, socket, denials: join(runDirectory, DENIALS) };
-  const child = spawn(process.execPath, [MAIN], {
-    argv0: join(runDirectory, PROCESS_NAME),
-    stdio: ["pipe", "pipe", "pipe"],
-    // in a session of its own: it outlives us, and no terminal's signal reaches it
-    detached: true,
+}: StartFilterOptions): Promise<Disposable> {
+  const config: FilterConfig = { ...options, denials: join(runDirectory, DENIALS) };
+  return startServer({
+    what: "the network filter",
+    main: MAIN,
+    processName: join(runDirectory, PROCESS_NAME),
     cwd: "/",
-    env: {},
+    config,
+    connection,
   });
-  let complaints = "";
-  child.stderr.on("data", (chunk: Buffer) => {
-    complaints = (complaints + chunk.toString()).slice(-1000);
-  });
-  child.stdin.on("error", () => {});
-  child.stdin.end(JSON.stringify(config));
-  const over = once(child, "exit").then(() => "over");
-  const said = await Promise.race([once(child.stdout, "data").then(() => "ready"), over]);
-  if (said === "over") {
-    throw networkError("NETWORK_FAILED", `the network filter ended: ${complaints.trim()}`);
-  }
-  for (const stream of [child.stdout, child.stderr]) stream.destroy();
-  child.unref();
-  return { socket, [Symbol.dispose]: () => void child.kill("SIGKILL") };
 }
 
 /** Tells of what the filter of a machine refuses from now on; of a machine without one of nothing. */

@@ -19,9 +19,7 @@ const FRAME_NUMBER_SIZE = 4;
 /** VIRTIO_BALLOON_ARRAY_PFNS_MAX of Linux: how many page numbers come in one buffer */
 const FRAME_NUMBERS_LIMIT = 256;
 
-// linux/falloc.h and asm-generic/mman-common.h
-const FALLOC_FL_KEEP_SIZE = 1;
-const FALLOC_FL_PUNCH_HOLE = 2;
+/** asm-generic/mman-common.h */
 const MADV_DONTNEED = 4;
 
 export class VirtioBalloon implements VirtioDevice {
@@ -86,14 +84,7 @@ export class VirtioBalloon implements VirtioDevice {
     const start = Math.ceil(address / PAGE_SIZE) * PAGE_SIZE;
     const end = Math.floor((address + length) / PAGE_SIZE) * PAGE_SIZE;
     if (end <= start) return;
-    const { region, offset } = memory.locate(start, end - start);
-    if (memory.file?.shared) {
-      const mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-      const at = region.fileOffset + offset;
-      check("fallocate", this.#system.fallocate(memory.file.fd, mode, at, end - start));
-    } else {
-      const host = memory.hostAddress(start, end - start);
-      check("madvise", this.#system.madvise(host, end - start, MADV_DONTNEED));
-    }
+    const host = memory.hostAddress(start, end - start);
+    check("madvise", this.#system.madvise(host, end - start, MADV_DONTNEED));
   }
 }

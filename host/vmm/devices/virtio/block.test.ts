@@ -38,13 +38,11 @@ function rawDisk(limits?: DiskLimits) {
   const fd = system.file(pattern(64 * SECTOR));
   const disk = new RawDisk(system, fd);
   const limiter = limits && new DiskLimiter(limits, system.now());
-  const driver = new TestDriver(
-    new VirtioBlock(system, { serial: "upper", disk, limiter }),
-    system,
-  );
+  const block = new VirtioBlock(system, { serial: "upper", disk, limiter });
+  const driver = new TestDriver(block, system);
   driver.start();
   const content = (): Uint8Array => system.files.get(fd) ?? new Uint8Array();
-  return { system, driver, fd, content };
+  return { system, block, driver, fd, content };
 }
 
 const status = (chain: UsedChain | undefined): number | undefined => chain?.answer.at(-1);
@@ -202,6 +200,24 @@ test("disks that share a limit have it together", () => {
     }
   }
   near(served, 1000);
+});
+
+test("a request that waits goes on when the limits are lifted, and others have theirs from then on", () => {
+  const { block, driver, system } = rawDisk({ read: { operationsPerSecond: 0.001 } });
+  driver.request(0, [header(0, 0), SECTOR, 1]);
+  driver.add(0, [header(0, 1), SECTOR, 1]);
+  driver.kick();
+  driver.kick();
+  assert.deepEqual(driver.used(0), []);
+  block.limit(undefined);
+  driver.turn();
+  assert.equal(driver.used(0).length, 1);
+  block.limit(new DiskLimiter({ read: { operationsPerSecond: 0.001 } }, system.now()));
+  driver.request(0, [header(0, 0), SECTOR, 1]);
+  driver.add(0, [header(0, 1), SECTOR, 1]);
+  driver.kick();
+  driver.kick();
+  assert.deepEqual(driver.used(0), []);
 });
 
 test("a request that waits is forgotten by a reset", () => {

@@ -58,7 +58,7 @@ export class VirtioBlock implements VirtioDevice {
   readonly #system: System;
   readonly #disk: Disk;
   readonly #serial: Uint8Array;
-  readonly #limiter: DiskLimiter | undefined;
+  #limiter: DiskLimiter | undefined;
   readonly #header = new DataView(new ArrayBuffer(HEADER_SIZE));
   readonly #status = new Uint8Array(STATUS_SIZE);
   #host: DeviceHost | undefined;
@@ -98,6 +98,12 @@ export class VirtioBlock implements VirtioDevice {
     this.#held = undefined;
   }
 
+  limit(limiter: DiskLimiter | undefined): void {
+    this.#limiter = limiter;
+    const held = this.#held;
+    if (held !== undefined) this.#host?.timer(this.#system.now(), () => this.#goOn(held));
+  }
+
   process(): void {
     const queue = this.#queue;
     while (queue !== undefined && this.#held === undefined) {
@@ -119,13 +125,16 @@ export class VirtioBlock implements VirtioDevice {
     const delay = this.#bucket?.delay(now) ?? 0;
     if (delay === 0) return false;
     this.#held = chain;
-    this.#host?.timer(now + delay, () => {
-      if (this.#held !== chain || this.#hold(chain)) return; // another disk with the same limit was first
-      this.#held = undefined;
-      this.#queue?.push(chain.head, this.#serve(chain));
-      this.process();
-    });
+    this.#host?.timer(now + delay, () => this.#goOn(chain));
     return true;
+  }
+
+  /** Serves the request that was held, unless another disk with the same limit was first. */
+  #goOn(chain: Chain): void {
+    if (this.#held !== chain || this.#hold(chain)) return;
+    this.#held = undefined;
+    this.#queue?.push(chain.head, this.#serve(chain));
+    this.process();
   }
 
   /** What the request whose header was read waits for; none but reads and writes are limited. */

@@ -1,6 +1,7 @@
 /** The shape of every virtio device, and what it sees of the machine that it is plugged into. */
 
 import type { GuestMemory } from "../../memory/guest-memory.ts";
+import type { DiskLimiter } from "../block/token-bucket.ts";
 import type { Virtqueue } from "./queue.ts";
 
 /** A virtio device; all its methods run in the device thread. */
@@ -25,6 +26,8 @@ export interface VirtioDevice {
   process(): void;
   /** Forget everything of the driver. */
   reset(): void;
+  /** Changes how fast it may be, from now on. */
+  limit?(limiter: DiskLimiter | undefined): void;
   /** What another such device needs to know to go on for the same driver, beside its rings; undefined: not now. */
   save?(): Uint8Array | undefined;
   /** Called before `activate`, with what `save` gave, of whatever origin. */

@@ -69,6 +69,38 @@ export const QueueWord = {
   used: 8,
 } as const;
 
+/** What each register is: a constant, or a word of the block, or of the selected queue. */
+const CONSTANT = new Map([
+  [VIRTIO_MMIO_MAGIC_VALUE, MAGIC],
+  [VIRTIO_MMIO_VERSION, VERSION_2],
+  [VIRTIO_MMIO_VENDOR_ID, VENDOR],
+]);
+const READABLE = new Map<number, number>([
+  [VIRTIO_MMIO_DEVICE_ID, Word.deviceId],
+  [VIRTIO_MMIO_INTERRUPT_STATUS, Word.interruptStatus],
+  [VIRTIO_MMIO_STATUS, Word.status],
+  [VIRTIO_MMIO_CONFIG_GENERATION, Word.configGeneration],
+]);
+const WRITABLE = new Map<number, number>([
+  [VIRTIO_MMIO_DEVICE_FEATURES_SEL, Word.deviceFeaturesSel],
+  [VIRTIO_MMIO_DRIVER_FEATURES_SEL, Word.driverFeaturesSel],
+  [VIRTIO_MMIO_QUEUE_SEL, Word.queueSel],
+]);
+const QUEUE_READABLE = new Map<number, number>([
+  [VIRTIO_MMIO_QUEUE_NUM_MAX, QueueWord.sizeMax],
+  [VIRTIO_MMIO_QUEUE_READY, QueueWord.ready],
+]);
+const QUEUE_WRITABLE = new Map<number, number>([
+  [VIRTIO_MMIO_QUEUE_NUM, QueueWord.size],
+  [VIRTIO_MMIO_QUEUE_READY, QueueWord.ready],
+  [VIRTIO_MMIO_QUEUE_DESC_LOW, QueueWord.descriptors],
+  [VIRTIO_MMIO_QUEUE_DESC_HIGH, QueueWord.descriptors + 1],
+  [VIRTIO_MMIO_QUEUE_AVAIL_LOW, QueueWord.available],
+  [VIRTIO_MMIO_QUEUE_AVAIL_HIGH, QueueWord.available + 1],
+  [VIRTIO_MMIO_QUEUE_USED_LOW, QueueWord.used],
+  [VIRTIO_MMIO_QUEUE_USED_HIGH, QueueWord.used + 1],
+]);
+
 const QUEUE_WORDS = 16;
 export const QUEUES_LIMIT = 8;
 const CONFIG_OFFSET = 4 * (Word.queues + QUEUES_LIMIT * QUEUE_WORDS);
@@ -136,94 +168,36 @@ export class VirtioRegisters {
 
   #register(offset: number): number {
     const block = this.#block;
-    switch (offset) {
-      case VIRTIO_MMIO_MAGIC_VALUE:
-        return MAGIC;
-      case VIRTIO_MMIO_VERSION:
-        return VERSION_2;
-      case VIRTIO_MMIO_DEVICE_ID:
-        return block.load(Word.deviceId);
-      case VIRTIO_MMIO_VENDOR_ID:
-        return VENDOR;
-      case VIRTIO_MMIO_DEVICE_FEATURES: {
-        const half = block.load(Word.deviceFeaturesSel);
-        return half < 2 ? block.load(Word.deviceFeatures + half) : 0;
-      }
-      case VIRTIO_MMIO_QUEUE_NUM_MAX:
-        return this.#queue(QueueWord.sizeMax, (word) => block.load(word));
-      case VIRTIO_MMIO_QUEUE_READY:
-        return this.#queue(QueueWord.ready, (word) => block.load(word));
-      case VIRTIO_MMIO_INTERRUPT_STATUS:
-        return block.load(Word.interruptStatus);
-      case VIRTIO_MMIO_STATUS:
-        return block.load(Word.status);
-      case VIRTIO_MMIO_CONFIG_GENERATION:
-        return block.load(Word.configGeneration);
-      default: // §4.2.2: no shared memory region has length and base of all ones
-        return offset >= VIRTIO_MMIO_SHM_LEN_LOW && offset <= VIRTIO_MMIO_SHM_BASE_HIGH
-          ? 0xffffffff
-          : 0;
+    const word = READABLE.get(offset) ?? this.#queueWord(QUEUE_READABLE.get(offset));
+    if (word !== undefined) return block.load(word);
+    if (offset === VIRTIO_MMIO_DEVICE_FEATURES) {
+      const half = block.load(Word.deviceFeaturesSel);
+      return half < 2 ? block.load(Word.deviceFeatures + half) : 0;
     }
+    // §4.2.2: no shared memory region has length and base of all ones
+    const isShared = offset >= VIRTIO_MMIO_SHM_LEN_LOW && offset <= VIRTIO_MMIO_SHM_BASE_HIGH;
+    return isShared ? 0xffffffff : (CONSTANT.get(offset) ?? 0);
   }
 
   #setRegister(offset: number, value: number): void {
     const block = this.#block;
-    const setQueue = (queueWord: number): void => {
-      this.#queue(queueWord, (word) => {
-        block.store(word, value);
-        return 0;
-      });
-    };
-    switch (offset) {
-      case VIRTIO_MMIO_DEVICE_FEATURES_SEL:
-        block.store(Word.deviceFeaturesSel, value);
-        break;
-      case VIRTIO_MMIO_DRIVER_FEATURES_SEL:
-        block.store(Word.driverFeaturesSel, value);
-        break;
-      case VIRTIO_MMIO_DRIVER_FEATURES: {
-        const half = block.load(Word.driverFeaturesSel);
-        if (half < 2) block.store(Word.driverFeatures + half, value);
-        break;
-      }
-      case VIRTIO_MMIO_QUEUE_SEL:
-        block.store(Word.queueSel, value);
-        break;
-      case VIRTIO_MMIO_QUEUE_NUM:
-        setQueue(QueueWord.size);
-        break;
-      case VIRTIO_MMIO_QUEUE_READY:
-        setQueue(QueueWord.ready);
-        break;
-      case VIRTIO_MMIO_QUEUE_NOTIFY: // reached only where no ioeventfd caught it
-        this.#signal();
-        break;
-      case VIRTIO_MMIO_INTERRUPT_ACK:
-        Atomics.and(block.words, Word.interruptStatus, ~value);
-        break;
-      case VIRTIO_MMIO_STATUS:
-        this.#setStatus(value);
-        break;
-      case VIRTIO_MMIO_QUEUE_DESC_LOW:
-      case VIRTIO_MMIO_QUEUE_DESC_HIGH:
-        setQueue(QueueWord.descriptors + (offset - VIRTIO_MMIO_QUEUE_DESC_LOW) / 4);
-        break;
-      case VIRTIO_MMIO_QUEUE_AVAIL_LOW:
-      case VIRTIO_MMIO_QUEUE_AVAIL_HIGH:
-        setQueue(QueueWord.available + (offset - VIRTIO_MMIO_QUEUE_AVAIL_LOW) / 4);
-        break;
-      case VIRTIO_MMIO_QUEUE_USED_LOW:
-      case VIRTIO_MMIO_QUEUE_USED_HIGH:
-        setQueue(QueueWord.used + (offset - VIRTIO_MMIO_QUEUE_USED_LOW) / 4);
-        break;
-    }
+    const word = WRITABLE.get(offset) ?? this.#queueWord(QUEUE_WRITABLE.get(offset));
+    if (word !== undefined) block.store(word, value);
+    else if (offset === VIRTIO_MMIO_DRIVER_FEATURES) {
+      const half = block.load(Word.driverFeaturesSel);
+      if (half < 2) block.store(Word.driverFeatures + half, value);
+    } else if (offset === VIRTIO_MMIO_QUEUE_NOTIFY) {
+      this.#signal(); // reached only where no ioeventfd caught it
+    } else if (offset === VIRTIO_MMIO_INTERRUPT_ACK) {
+      Atomics.and(block.words, Word.interruptStatus, ~value);
+    } else if (offset === VIRTIO_MMIO_STATUS) this.#setStatus(value);
   }
 
-  /** Calls `use` with the index of a word of the selected queue; 0 when there is no such queue. */
-  #queue(word: number, use: (index: number) => number): number {
+  /** Index of a word of the selected queue; undefined when there is no such queue. */
+  #queueWord(word: number | undefined): number | undefined {
     const queue = this.#block.load(Word.queueSel);
-    if (queue >= this.#block.load(Word.queueCount)) return 0;
-    return use(this.#block.queueWord(queue, word));
+    if (word === undefined || queue >= this.#block.load(Word.queueCount)) return undefined;
+    return this.#block.queueWord(queue, word);
   }
 
   /** §3.1.1: FEATURES_OK stays only when we can do all that the driver accepted; 0 resets. */

@@ -41,7 +41,7 @@ export function restrictFiles(entries: readonly JailEntry[]): void {
     read: READING,
     write: all,
     device: DEVICE,
-    inherited: all,
+    inherited: READING,
   };
   for (const { path, access } of [...entries, { path: "/proc/self", access: "write" } as const]) {
     addRule(ruleset, path, rights[access] & all);

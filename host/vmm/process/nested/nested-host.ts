@@ -68,8 +68,14 @@ export interface NestedRun {
   readonly onOutput?: (text: string) => void;
 }
 
-/** Two processors of the nested host that have waited for each other for two minutes do so for ever: it ends. */
-const LOCKUP = "watchdog_thresh=60 softlockup_panic=1";
+/**
+ * Two processors of the nested host that have waited for each other for two minutes do so for ever: it ends, be it the
+ * one that waits who notices, or the rest of the kernel. And its timer is not doubted, which a busy machine makes slow.
+ */
+const LOCKUP = [
+  ...["watchdog_thresh=60", "softlockup_panic=1", "no_timer_check"],
+  ...["rcupdate.rcu_cpu_stall_timeout=120", "sysctl.kernel.panic_on_rcu_stall=1"],
+].join(" ");
 
 /**
  * No word for so long, in `milliseconds`, is of a nested host that stands still: what runs in it and hangs is given up

@@ -3,8 +3,8 @@
 import { dirname, extname, join } from "node:path";
 import type { MachineConfig } from "../hypervisor.ts";
 import { STATE_VERSION } from "../kvm/machine-state.ts";
-import { type TemplateKey, templateKey } from "../template/template-key.ts";
 import { vmmMain } from "../vmm-main.ts";
+import { type TemplateKey, templateKey } from "./template-key.ts";
 
 /** The VMM is part of it: what it does with a state, and which processor its guests see, is its code. */
 export async function vmmTemplateKey(shape: MachineConfig): Promise<TemplateKey> {

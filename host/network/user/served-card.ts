@@ -1,0 +1,60 @@
+/** A card that programs of ours serve, which start while its machine does. */
+
+import type { Socket } from "node:net";
+import type { SpareCard } from "../prepared-network.ts";
+import { StreamDoor } from "./stream-door.ts";
+
+/**
+ * Has a connection served. What it starts it gives to `keep`, which ends it with the card, or at once if that has
+ * ended meanwhile.
+ */
+export type Serve = (connection: Promise<Socket>, keep: Keep) => Promise<void>;
+type Keep = <Part extends Disposable>(part: Part) => Part;
+
+export class ServedCard implements AsyncDisposable {
+  /** where a hypervisor connects */
+  readonly path: string;
+  readonly #serve: Serve;
+  #parts = new DisposableStack();
+  #served: Promise<void> = Promise.resolve();
+
+  constructor(path: string, serve: Serve) {
+    this.path = path;
+    this.#serve = serve;
+  }
+
+  /** As `PreparedNetwork.connect`. */
+  async connect([spare]: readonly SpareCard[] = []): Promise<void> {
+    await this[Symbol.asyncDispose]();
+    const parts = new DisposableStack();
+    this.#parts = parts;
+    const connection =
+      spare?.kind === "stream"
+        ? Promise.resolve(spare.connection)
+        : parts.use(await StreamDoor.open(this.path)).connection;
+    const keep: Keep = (part) => {
+      if (parts.disposed) part[Symbol.dispose]();
+      else parts.use(part);
+      return part;
+    };
+    this.#served = this.#serve(connection, keep);
+    // whoever waits for it hears of its failure
+    this.#served.catch(() => {});
+    const ended = (socket: Socket) => ({ [Symbol.dispose]: () => void socket.destroy() });
+    connection.then(
+      (socket) => keep(ended(socket)),
+      () => {},
+    );
+  }
+
+  /** As `PreparedNetwork.settled`. */
+  settled(): Promise<void> {
+    return this.#served;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#parts.dispose();
+    // what is being started comes to its end, too
+    await this.#served.catch(() => {});
+  }
+}
