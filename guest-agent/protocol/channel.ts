@@ -165,25 +165,19 @@ export class Channel {
     return undefined;
   }
 
-  /**
-   * Takes bytes from the transport.
-   *
-   * @returns whether nobody has kept a view of them @throws ProtocolError when the peer breaks the protocol
-   */
-  receive(piece: Uint8Array): boolean {
+  /** Takes bytes from the transport. @throws ProtocolError when the peer breaks the protocol */
+  receive(piece: Uint8Array): void {
     let rest = piece;
     if (!this.#synchronised) {
       const found = this.#search.search(piece);
-      if (found === undefined) return true;
+      if (found === undefined) return;
       this.#synchronise(found.opening);
       rest = found.rest;
     }
-    let isDone = true;
     for (const frame of this.#reader.read(rest)) {
-      if (!this.#dispatch(frame)) isDone = false;
+      this.#dispatch(frame);
       this.#refuseFlood();
     }
-    return isDone;
   }
 
   /** A peer whose frames want answers, and that takes none of them, is not to fill this side's memory. */
@@ -203,15 +197,15 @@ export class Channel {
     this.#handlers.onOutput();
   }
 
-  /** @returns whether the frame's payload is done with */
-  #dispatch({ type, stream, payload }: Frame): boolean {
+  #dispatch({ type, stream, payload }: Frame): void {
     switch (type) {
       case FrameType.MESSAGE:
         this.#handlers.onMessage(decodeJson(payload));
         break;
       case FrameType.DATA:
         // a stream that this side has reset may still have bytes on their way
-        return this.#incoming.get(stream)?.data(payload) ?? true;
+        this.#incoming.get(stream)?.data(payload);
+        break;
       case FrameType.END:
         this.#end(stream, decodeOffset(payload));
         break;
@@ -225,7 +219,6 @@ export class Channel {
         this.dropOutgoing(stream);
         break;
     }
-    return true;
   }
 
   #end(id: number, length: number): void {

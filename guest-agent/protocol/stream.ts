@@ -211,10 +211,9 @@ function joined(pieces: readonly Piece[]): Piece {
   return { bytes: whole, isFramed: false };
 }
 
-/** What a receiver is told. */
+/** What a receiver is told; `onData` gets views of the pieces that the transport brought. */
 export interface IncomingHandlers {
-  /** @param bytes view of the piece that the transport brought @returns true when it is done with them already */
-  readonly onData: (bytes: Uint8Array) => boolean | undefined;
+  readonly onData: (bytes: Uint8Array) => void;
   readonly onEnd: () => void;
 }
 
@@ -259,8 +258,8 @@ export class IncomingStream {
     this.#sendCredit(this.#consumed);
   }
 
-  /** @returns whether the bytes are done with @throws ProtocolError `BAD_STREAM` when the sender exceeds its window */
-  data(bytes: Uint8Array): boolean {
+  /** @throws ProtocolError `BAD_STREAM` when the sender exceeds its window */
+  data(bytes: Uint8Array): void {
     if (this.#received + bytes.length - this.#credited > STREAM_WINDOW) {
       throw new ProtocolError(
         "BAD_STREAM",
@@ -268,7 +267,7 @@ export class IncomingStream {
       );
     }
     this.#received += bytes.length;
-    return this.#handlers.onData(bytes) === true;
+    this.#handlers.onData(bytes);
   }
 
   /** @throws ProtocolError `BAD_STREAM` when the length is not what was received */

@@ -7,7 +7,6 @@
 
 import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
-import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import {
   Channel,
@@ -254,7 +253,7 @@ export class AgentClient extends EventEmitter<AgentEvents> {
   #take(piece: Uint8Array): void {
     if (this.#closed) return;
     try {
-      if (this.#channel.receive(piece) && this.#transport instanceof Socket) release(piece);
+      this.#channel.receive(piece);
     } catch (error) {
       this.#fail(breach(error));
     }
@@ -359,14 +358,6 @@ export class AgentClient extends EventEmitter<AgentEvents> {
     this.#waiting.clear();
     this.emit("closed", error);
   }
-}
-
-/**
- * Gives the memory of a piece that a socket has read back at once, rather than with the next collection: output at full
- * speed fills a heap several times a second. Node has made the array for this piece alone; one that holds more is not ours.
- */
-function release({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 function lost(cause?: unknown): DvmError {

@@ -105,7 +105,7 @@ describe("a setting of dvm run", () => {
     const sets = () =>
       templates(user).flatMap((folder) => {
         const mark = markOf(statSync(join(folder, "memory"), { bigint: true }));
-        return [new WorkingSet(join(folder, "working-set"), mark).read()];
+        return [new WorkingSet(join(folder, "working-set"), mark, 0n).read()];
       });
     await until("a working set", async () => (await Promise.all(sets())).some((runs) => runs));
     const known = (await Promise.all(sets())).flatMap((runs) => (runs ? [runs] : []));

@@ -249,7 +249,7 @@ async function startMachine(options: BootOptions, config: MachineConfig): Promis
 
 /** @returns nothing for a spare that is of no use, and no more */
 async function takeOver(
-  { machine: spare, agent, connect, letGo }: TakenSpare,
+  { machine: spare, agent, connect, giveUp }: TakenSpare,
   config: MachineConfig,
   { container, onEvent, network }: BootOptions,
 ): Promise<Machine | undefined> {
@@ -270,7 +270,7 @@ async function takeOver(
     onEvent({ type: "template", container });
     return machine;
   } catch (error) {
-    letGo();
+    await giveUp();
     const text = `the machine that was kept ready is not usable: ${(error as Error).message}`;
     onEvent({ type: "warning", container, text });
     return undefined;

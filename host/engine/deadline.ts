@@ -18,6 +18,8 @@ export interface DeadlineOptions {
  */
 export async function withDeadline<T>(work: Promise<T>, options: DeadlineOptions): Promise<T> {
   const { what, milliseconds, signal } = options;
+  // nobody hears of it who has been given up on
+  work.catch(() => {});
   signal?.throwIfAborted();
   const { promise, reject } = Promise.withResolvers<never>();
   const late = () =>

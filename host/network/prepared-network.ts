@@ -17,6 +17,11 @@ export type SpareCard =
   /** the hypervisor's end of a card, of which nothing has been read; the taker's */
   | { readonly kind: "stream"; readonly connection: Socket };
 
+export interface ConnectedMachine {
+  /** whether its guest goes on where it was saved: it can send before `settled`, and is held to the rules from the start */
+  readonly isRunning?: boolean;
+}
+
 /** An interface as the guest is told to set it up. */
 export interface GuestInterface {
   readonly mac: string;
@@ -69,7 +74,7 @@ export interface PreparedNetwork extends AsyncDisposable {
    *
    * @param spares of a machine that was kept ready, in the order of `devices`; absent: one that is about to start
    */
-  readonly connect?: (spares?: readonly SpareCard[]) => Promise<void>;
+  readonly connect?: (spares?: readonly SpareCard[], machine?: ConnectedMachine) => Promise<void>;
   /** settles when nothing is missing any more; nothing of the container's runs before. Absent: nothing is */
   readonly settled?: () => Promise<void>;
   readonly devices: readonly NetworkCard[];

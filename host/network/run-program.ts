@@ -26,12 +26,16 @@ export interface ProgramResult {
 
 /** Most of each output that is kept, in `characters`. */
 const MAX_OUTPUT = 4 * 1024 * 1024;
+/** Longest that a program takes before it is ended, in `milliseconds`. */
+const PATIENCE = 30_000;
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** @throws DvmError `NETWORK_TOOL_MISSING` */
 export async function callProgram(call: ProgramCall): Promise<ProgramResult> {
   const child = spawn(call.program, call.args, {
     stdio: ["pipe", "pipe", "pipe", ...(call.inherited === undefined ? [] : [call.inherited])],
+    timeout: PATIENCE,
+    killSignal: "SIGKILL",
     // programs of the system alone, speaking the language that is parsed
     env: { PATH: process.env.PATH ? `${process.env.PATH}:${PATH}` : PATH, LC_ALL: "C" },
     ...(call.argv0 === undefined ? {} : { argv0: call.argv0 }),

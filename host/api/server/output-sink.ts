@@ -1,7 +1,6 @@
 /** Writables that put a process's output onto a client's connection: raw, or as pieces of a multiplexed stream. */
 
-import type { Writable } from "node:stream";
-import { PassingWritable } from "../../engine/daemon/output-hub.ts";
+import { Writable } from "node:stream";
 import { pieceHeader } from "../docker/stdcopy.ts";
 
 export interface OutputSinkOptions {
@@ -16,7 +15,7 @@ export interface OutputSinkOptions {
  * A sink of one stream. It takes more when the connection does, ends without ending it, and closes with it.
  */
 export function outputSink({ connection, stream, onFirst }: OutputSinkOptions): Writable {
-  const sink = new PassingWritable({
+  const sink = new Writable({
     write(bytes: Buffer, _encoding, callback) {
       let isTold = false;
       const tell = (error?: Error | null) => {

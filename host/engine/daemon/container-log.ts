@@ -113,7 +113,7 @@ export class ContainerLog extends EventEmitter<LogEvents> {
     const all = join2(progress.partial, bytes);
     let done = all.lastIndexOf(LINE_FEED) + 1;
     while (all.length - done >= MAX_PIECE) done = cutAt(all, done);
-    progress.partial = all.slice(done);
+    progress.partial = new Uint8Array(all.subarray(done)); // of its own: the piece may be much longer
     return this.#commit(stream, all.subarray(0, done));
   }
 

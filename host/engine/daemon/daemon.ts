@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { warnings } from "../../network/warnings.ts";
 import { type GuestDeadlines, guestDeadlines } from "../boot-machine.ts";
 import type { StorageDriver } from "../container-config.ts";
 import { makeContainerId } from "../container-name.ts";
@@ -61,6 +62,7 @@ export class Daemon implements AsyncDisposable {
   readonly #denials = tellDenials((container, attributes) =>
     this.#containers.get(container)?.tell("egress_denied", attributes),
   );
+  readonly #warnings = warnings.listen((text) => this.#onEvent({ type: "warning", text }));
 
   private constructor(options: DaemonOptions) {
     const { paths, parts, onEvent = () => {}, deadlines = guestDeadlines() } = options;
@@ -300,6 +302,7 @@ export class Daemon implements AsyncDisposable {
   /** Lets go of all machines, which run on. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#denials[Symbol.dispose]();
+    this.#warnings[Symbol.dispose]();
     await this.#parts.pool[Symbol.asyncDispose]();
     await Promise.all([...this.#containers.values()].map((container) => container.close()));
     // of machines that have ended just now; what stays is the next daemon's to sweep

@@ -172,6 +172,8 @@ export abstract class GuestRun implements AsyncDisposable {
 
   protected async startProcess(start: ProcessStart): Promise<void> {
     const { machine, spec, ready, settled, noted, signal, onOpened } = start;
+    // what fails before is the one to tell of
+    ready.catch(() => {});
     const { record, deadlines, log, onEvent } = this.options;
     const { id: container, config } = record;
     const { agent } = this;
@@ -187,7 +189,7 @@ export abstract class GuestRun implements AsyncDisposable {
     const creation = ask("making the container", { type: "container.create", container, spec });
     try {
       // before its streams are open: what is written to them goes to the guest, which has to know the process by then
-      await settled;
+      if (settled) await withDeadline(settled, { what: "the network", milliseconds, signal });
       log.begin();
       const { openStdin: stdin, terminal } = config;
       const stdio = this.process.open(agent, { stdin, stdout: true, stderr: !terminal });

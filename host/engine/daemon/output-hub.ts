@@ -6,7 +6,7 @@
  * has ended is not held up: what is left of its output, at most a window and a pipe, is kept for its readers here.
  */
 
-import { Writable } from "node:stream";
+import type { Writable } from "node:stream";
 import type { IncomingHandlers, IncomingStream } from "#protocol";
 
 /** Where output is kept; says how many bytes of the stream it is done with. */
@@ -15,15 +15,19 @@ export interface OutputLog {
   readonly finish: () => number;
 }
 
-/** A reader that has no part of what was written to it any more once its `writableLength` is zero. */
-export class PassingWritable extends Writable {}
-
 interface Sink {
   readonly target: Writable;
-  /** what comes before; undefined when nothing does */
+  /** what waits for what comes before; undefined when nothing does */
   held: Uint8Array[] | undefined;
   blocked: boolean;
+  /** the end of what waits */
+  readonly gathered: GatheredBytes;
 }
+
+/** Bytes that wait are copied together, since a guest may send each in a frame, and pieces, of its own. */
+const GATHERED_CHUNK = 64 * 1024;
+/** A view of fewer bytes may hold much more of the transport's memory. */
+const SMALL = 4096;
 
 export class OutputHub implements IncomingHandlers {
   /** settles when the stream is over and logged; never rejects */
@@ -51,26 +55,27 @@ export class OutputHub implements IncomingHandlers {
   }
 
   /** The bytes are the transport's own piece, which nobody writes to: sinks may keep them. */
-  readonly onData = (bytes: Uint8Array): boolean => {
+  readonly onData = (bytes: Uint8Array): void => {
     this.#owed += this.#log?.append(bytes) ?? bytes.length;
-    let isDone = true;
-    for (const sink of this.#sinks) if (!write(sink, bytes)) isDone = false;
+    for (const sink of this.#sinks) write(sink, bytes);
     this.#giveBack();
-    return isDone;
   };
 
   readonly onEnd = (): void => {
     if (this.#over) return;
     this.#over = true;
     this.#owed += this.#log?.finish() ?? 0;
+    for (const sink of this.#sinks) flush(sink);
     this.#settle();
   };
 
   /** A reader from here on. `before` is what it gets first. @returns takes the reader off again */
   add(target: Writable, before?: AsyncIterable<Uint8Array>): () => void {
-    const sink: Sink = { target, held: before === undefined ? undefined : [], blocked: false };
+    const held = before === undefined ? undefined : [];
+    const sink: Sink = { target, held, blocked: false, gathered: new GatheredBytes() };
     const onDrain = () => {
       sink.blocked = false;
+      flush(sink);
       this.#giveBack();
     };
     const remove = () => {
@@ -109,7 +114,8 @@ export class OutputHub implements IncomingHandlers {
     } finally {
       const held = sink.held ?? [];
       sink.held = undefined;
-      for (const bytes of held) write(sink, bytes);
+      for (const bytes of held) put(sink, bytes);
+      flush(sink);
       this.#giveBack();
     }
   }
@@ -124,15 +130,49 @@ export class OutputHub implements IncomingHandlers {
   }
 }
 
-/** @returns whether the sink has no part of the bytes any more */
-function write(sink: Sink, bytes: Uint8Array): boolean {
-  const { target, held } = sink;
-  if (held !== undefined) {
-    held.push(bytes);
-    return false;
+function write(sink: Sink, bytes: Uint8Array): void {
+  const { target, held, gathered } = sink;
+  if (held !== undefined) held.push(...gathered.add(bytes));
+  else if (sink.blocked) for (const chunk of gathered.add(bytes)) put(sink, chunk);
+  else put(sink, bytes.length < SMALL && target.writableLength > 0 ? Buffer.from(bytes) : bytes);
+}
+
+function put(sink: Sink, bytes: Uint8Array): void {
+  if (!sink.target.write(bytes)) sink.blocked = true;
+}
+
+/** Hands on what was gathered, unless something comes before it. */
+function flush(sink: Sink): void {
+  if (sink.held !== undefined) return;
+  const rest = sink.gathered.take();
+  if (rest.length > 0) put(sink, rest);
+}
+
+class GatheredBytes {
+  #chunk: Buffer = Buffer.alloc(0);
+  #filled = 0;
+
+  /** Copies the bytes. @returns the chunks that are full */
+  add(bytes: Uint8Array): Uint8Array[] {
+    const full: Uint8Array[] = [];
+    for (let at = 0; at < bytes.length; ) {
+      if (this.#chunk.length === 0) this.#chunk = Buffer.allocUnsafeSlow(GATHERED_CHUNK);
+      const part = bytes.subarray(at, at + this.#chunk.length - this.#filled);
+      this.#chunk.set(part, this.#filled);
+      this.#filled += part.length;
+      at += part.length;
+      if (this.#filled === this.#chunk.length) full.push(this.take());
+    }
+    return full;
   }
-  if (!target.write(bytes)) sink.blocked = true;
-  return target instanceof PassingWritable && target.writableLength === 0;
+
+  /** What is left; it is gathered no more. */
+  take(): Uint8Array {
+    const rest = this.#chunk.subarray(0, this.#filled);
+    this.#chunk = Buffer.alloc(0);
+    this.#filled = 0;
+    return rest;
+  }
 }
 
 async function drained(target: Writable): Promise<void> {

@@ -114,6 +114,7 @@ export class NetworkStore {
         `invalid network name: ${JSON.stringify(name.slice(0, 130))}`,
       );
     }
+    await releaseSubnets();
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
     using _lock = await lockFile(this.#folder);
     const others = this.list();
@@ -236,6 +237,13 @@ export class NetworkStore {
   #path(id: string): string {
     return join(this.#folder, `${id}.json`);
   }
+}
+
+/** Devices of containers that have just left go a little later: until then the host has routes to their subnets. */
+async function releaseSubnets(): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const { tryTidy } = await import("../../network/bridge/release-endpoints.ts");
+  await tryTidy();
 }
 
 function isOwn(uid: number | undefined, owner: number | undefined): boolean {

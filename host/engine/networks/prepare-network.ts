@@ -218,9 +218,9 @@ async function joinBridges(
     interfaces: joined.flatMap(({ interfaces }) => interfaces),
     nameServers: joined.flatMap(({ nameServers }) => nameServers),
     ports: joined.flatMap((each) => each.ports),
-    connect: async (spares) => {
+    connect: async (spares, machine) => {
       const spare = (index: number) => spares?.slice(index, index + 1);
-      await Promise.all(joined.map((each, index) => each.connect?.(spare(index))));
+      await Promise.all(joined.map((each, index) => each.connect?.(spare(index), machine)));
     },
     settled: async () => void (await Promise.all(joined.map((each) => each.settled?.()))),
     [Symbol.asyncDispose]: () => held.disposeAsync(),

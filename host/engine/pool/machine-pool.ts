@@ -36,6 +36,8 @@ export interface TakenSpare {
   readonly connect: (network: PreparedNetwork) => Promise<void>;
   /** ends the pool's care for it: what else would end it with the daemon */
   readonly letGo: () => void;
+  /** ends it, with all that was made for it */
+  readonly giveUp: () => Promise<void>;
 }
 
 /** Spares that may be asked for: each has the better part of 100 MB. */
@@ -175,6 +177,10 @@ export class MachinePool implements AsyncDisposable {
         forget();
         // the folder alone: the machine is the taker's
         folder[Symbol.dispose]();
+      },
+      giveUp: () => {
+        forget();
+        return held.disposeAsync();
       },
       [Symbol.asyncDispose]: () => held.disposeAsync(),
     };

@@ -39,7 +39,7 @@ export async function restoreMachine(
   const config = machineConfig(options);
   checkCards(config.networks, saved);
   await using parts = new AsyncDisposableStack();
-  await options.network?.connect?.();
+  await options.network?.connect?.([], { isRunning: true });
   const machine = parts.use(
     await hypervisor.start(config, {
       detached: true,

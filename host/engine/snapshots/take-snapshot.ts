@@ -71,9 +71,10 @@ async function save(
   if (machine.saveTo === undefined || writableDisk === undefined || state?.stdio === undefined) {
     throw engineError("WRONG_STATE", `container ${id} is not running`);
   }
-  const { stdout, stderr } = streams.logged;
   const { base = { stdout: 0, stderr: 0 } } = state;
   const format = await machine.saveTo(files.memory, savedDisks(kept));
+  // a credit that reached the guest before it stood still is of what is logged by now
+  const { stdout, stderr } = streams.logged;
   await copyContainer(writableDisk, files.container);
   return {
     generation: state.generation + 1,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { constants, openSync, readFileSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { TestFolder } from "../test-support/image-builder.ts";
 import { DataFile } from "./data-file.ts";
@@ -113,6 +114,27 @@ describe("DataFile", () => {
       assert.equal(await file.finish(), 3_002_368);
       assert.deepEqual(readFileSync(path).subarray(0, stored.length), stored);
     });
+
+  test("tells by its promise alone that what it had to write was refused", async () => {
+    using folder = new TestFolder();
+    const refuse = (): never => {
+      throw new Error("no room");
+    };
+    await using file = new DataFile(join(folder.path, "data"), {
+      openSync,
+      writeSync: refuse,
+      write: async () => refuse(),
+    });
+    const stored = Buffer.alloc((1 << 20) * 2 - 100, 1);
+    file.begin([{ offset: 0, length: stored.length }]);
+    file.write(stored.subarray(0, 1 << 20));
+    await file.room;
+    await setImmediate();
+    file.write(stored.subarray(1 << 20));
+    file.end();
+    const finished = file.finish();
+    await assert.rejects(finished, /no room/);
+  });
 
   test("refuses more data than the segments hold", async () => {
     using folder = new TestFolder();

@@ -70,9 +70,9 @@ export class DataFile implements AsyncDisposable {
   }
 
   /** Writes what is left, and makes it last. @returns length of the data file, in `bytes` */
-  finish(): Promise<number> {
+  async finish(): Promise<number> {
     this.#file.zeros(toPage(this.#file.length));
-    return this.#file.finish();
+    return await this.#file.finish();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
@@ -53,4 +53,29 @@ describe("the threads that read layers", () => {
     const most = await mostAtOnce(tarStream({ name: "small", data: Buffer.alloc(100_000, 1) }));
     assert.ok(most <= 2, `${most} at once`);
   });
+
+  for (const size of [1000, 3_000_000])
+    test(`are waited for no longer than the signal allows, for ${size} bytes`, async () => {
+      using folder = new TestFolder();
+      await using pool = borrowLayerPool();
+      const gate = Promise.withResolvers<never>();
+      async function* stuck(): AsyncGenerator<Uint8Array> {
+        yield await gate.promise;
+      }
+      const run = (signal?: AbortSignal) => {
+        const digest = digestOf(Buffer.alloc(1));
+        const expected = { diffId: digest, digest, size };
+        const input = { kind: "stream", chunks: stuck() } as const;
+        const path = mkdtempSync(join(folder.path, "layer-"));
+        const limits = DEFAULT_LAYER_LIMITS;
+        return pool.run({ input, expected, folder: path, limits, onProgress: () => {}, signal });
+      };
+      const readers = Array.from({ length: 4 }, () => assert.rejects(run(), /no more of it/));
+      const stop = new AbortController();
+      const waiting = assert.rejects(run(stop.signal), { code: "LOAD_CANCELLED" });
+      stop.abort();
+      await waiting;
+      gate.reject(new Error("no more of it"));
+      await Promise.all(readers);
+    });
 });

@@ -9,6 +9,7 @@ import { Worker } from "node:worker_threads";
 import { type ImageErrorCode, imageError, isImageErrorCode } from "../errors.ts";
 import { type BlobInput, blobChunks } from "./blob-input.ts";
 import { RingWriter, ringMemory } from "./chunk-ring.ts";
+import { type Borrower, FairPlaces, refuseCancelled } from "./fair-places.ts";
 import { freeing } from "./free-memory.ts";
 import type { FromWorker, LayerJob } from "./layer-job.ts";
 import type { LayerLimits } from "./limits.ts";
@@ -46,7 +47,7 @@ let shared: { readonly pool: LayerPool; borrowers: number } | undefined;
 
 /** A share in the process's threads; they end when the last one is given back. */
 export interface BorrowedPool extends AsyncDisposable {
-  /** Reads one layer; any number may be asked for at once, and come in turn. @throws what readLayer throws, LOAD_CANCELLED */
+  /** Reads one layer; any number may be asked for at once, and come in turn with other borrowers'. @throws what readLayer throws, LOAD_CANCELLED */
   readonly run: (job: PoolJob) => Promise<LayerSummary>;
 }
 
@@ -54,8 +55,9 @@ export function borrowLayerPool(): BorrowedPool {
   shared ??= { pool: new LayerPool(), borrowers: 0 };
   const lent = shared;
   lent.borrowers++;
+  const borrower = {};
   return {
-    run: (job) => lent.pool.run(job),
+    run: (job) => lent.pool.run(borrower, job),
     async [Symbol.asyncDispose]() {
       if (--lent.borrowers > 0) return;
       shared = undefined;
@@ -66,27 +68,26 @@ export function borrowLayerPool(): BorrowedPool {
 
 /** A set of threads that grows to a thread a core and ends with the pool. */
 class LayerPool implements AsyncDisposable {
-  readonly #size: number;
   readonly #all = new Set<Thread>();
   readonly #ending = new Set<Promise<unknown>>();
-  readonly #waiting: ((thread: Thread) => void)[] = [];
-  #inline = 0;
-  readonly #waitingInline: (() => void)[] = [];
+  /** threads whose place was handed on, for the one who has it */
+  readonly #free: Thread[] = [];
+  readonly #places = new FairPlaces(Math.min(availableParallelism(), MAX_THREADS));
+  readonly #inline = new FairPlaces(INLINE_AT_ONCE);
 
-  constructor(size = Math.min(availableParallelism(), MAX_THREADS)) {
-    this.#size = size;
-  }
-
-  async run(job: PoolJob): Promise<LayerSummary> {
-    refuseCancelled(job.signal);
+  async run(borrower: Borrower, job: PoolJob): Promise<LayerSummary> {
     const length = job.input.kind === "range" ? job.input.length : job.expected.size;
-    if (length !== undefined && length <= INLINE_BYTES) return this.#runInline(job);
-    const thread = await this.#take();
+    if (length !== undefined && length <= INLINE_BYTES) return this.#runInline(borrower, job);
+    await this.#places.take(borrower, job.signal);
+    let thread: Thread | undefined;
     try {
+      thread = this.#takeFree() ?? this.#start();
       refuseCancelled(job.signal);
       return await readOn(thread, job);
     } finally {
-      this.#giveBack(thread);
+      const isWanted = this.#places.giveBack(borrower);
+      if (thread !== undefined && isWanted) this.#free.push(thread);
+      else if (thread !== undefined) this.#end(thread);
     }
   }
 
@@ -94,23 +95,20 @@ class LayerPool implements AsyncDisposable {
     await Promise.all([...this.#ending, ...[...this.#all].map(({ worker }) => worker.terminate())]);
   }
 
-  async #runInline(job: PoolJob): Promise<LayerSummary> {
-    if (this.#inline < INLINE_AT_ONCE) this.#inline++;
-    // Whoever is done hands its place on.
-    else await new Promise<void>((resolve) => this.#waitingInline.push(resolve));
+  async #runInline(borrower: Borrower, job: PoolJob): Promise<LayerSummary> {
+    await this.#inline.take(borrower, job.signal);
     try {
       refuseCancelled(job.signal);
       return await readInline(job);
     } finally {
-      const next = this.#waitingInline.shift();
-      if (next === undefined) this.#inline--;
-      else next();
+      this.#inline.giveBack(borrower);
     }
   }
 
-  #take(): Promise<Thread> {
-    if (this.#all.size < this.#size) return Promise.resolve(this.#start());
-    return new Promise((resolve) => this.#waiting.push(resolve));
+  /** One that died is of no use; another takes its place. */
+  #takeFree(): Thread | undefined {
+    const thread = this.#free.pop();
+    return thread !== undefined && this.#all.has(thread) ? thread : undefined;
   }
 
   #start(): Thread {
@@ -124,16 +122,10 @@ class LayerPool implements AsyncDisposable {
   }
 
   /** One that nobody waits for ends: it holds more memory than it takes time to start another. */
-  #giveBack(thread: Thread): void {
-    // A thread that died is replaced for whoever waits.
-    const isAlive = this.#all.has(thread);
-    const next = this.#waiting.shift();
-    if (next !== undefined) next(isAlive ? thread : this.#start());
-    else if (isAlive) {
-      this.#all.delete(thread);
-      const ended = thread.worker.terminate().finally(() => this.#ending.delete(ended));
-      this.#ending.add(ended);
-    }
+  #end(thread: Thread): void {
+    if (!this.#all.delete(thread)) return;
+    const ended = thread.worker.terminate().finally(() => this.#ending.delete(ended));
+    this.#ending.add(ended);
   }
 }
 
@@ -221,9 +213,4 @@ function awaitResult(worker: Worker, onProgress: (bytes: number) => void): Promi
 function fromWorkerError(code: string | undefined, message: string): Error {
   const known: ImageErrorCode | undefined = isImageErrorCode(code) ? code : undefined;
   return known === undefined ? new Error(message) : imageError(known, message);
-}
-
-function refuseCancelled(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true)
-    throw imageError("LOAD_CANCELLED", "cancelled", { cause: signal.reason });
 }

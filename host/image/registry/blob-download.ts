@@ -5,6 +5,7 @@ import type { HttpClient, HttpResponse } from "./http-client.ts";
 import type { RegistryClient } from "./registry-client.ts";
 import { connectionError, isPassing } from "./registry-error.ts";
 import { MAX_TRIES } from "./retry.ts";
+import { LEAST_BYTES, steadyStream } from "./steady-stream.ts";
 
 export interface BlobDownload {
   readonly client: RegistryClient;
@@ -42,8 +43,8 @@ export async function* downloadBlob(download: BlobDownload): AsyncGenerator<Uint
       const explained = connectionError(error, client.where);
       if (!isPassing(error) || tries >= MAX_TRIES) throw explained;
     }
-    // Only tries that bring nothing count.
-    if (done > before) tries = 0;
+    // Only tries that bring next to nothing count.
+    if (done - before >= LEAST_BYTES) tries = 0;
     await http.pause(Math.max(tries, 1), signal);
   }
 }
@@ -57,7 +58,9 @@ async function* ranged(
   const response = await client.send({ method: "GET", path: `blobs/${digest}`, headers, signal });
   let skip = await bytesToSkip(response, { client, digest, from });
   let left = size - from;
-  for await (const chunk of response.body) {
+  const tooSlow = (): Error =>
+    imageError("REGISTRY_TIMEOUT", `${client.where}: blob ${digest} comes too slowly`);
+  for await (const chunk of steadyStream(response.body, { tooSlow })) {
     const rest = skip >= chunk.length ? chunk.subarray(chunk.length) : chunk.subarray(skip);
     skip -= chunk.length - rest.length;
     if (rest.length === 0) continue;

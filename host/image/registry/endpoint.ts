@@ -13,6 +13,12 @@ export interface Endpoint {
   readonly isMirror: boolean;
 }
 
+/** How a host is asked what it speaks. */
+export interface Asking {
+  readonly http: HttpClient;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Docker Hub's registry has another host than its names. */
 const DOCKER_HUB_REGISTRY = "registry-1.docker.io";
 
@@ -20,33 +26,34 @@ const DOCKER_HUB_REGISTRY = "registry-1.docker.io";
 export async function endpointsOf(
   { domain }: Pick<NamedReference, "domain">,
   settings: RegistrySettings,
-  http: HttpClient,
+  asking: Asking,
 ): Promise<readonly Endpoint[]> {
   const mirrors = (settings.mirrors.get(domain) ?? []).map((base) => ({
     base,
     host: base.host,
     isMirror: true,
   }));
-  return [...mirrors, await originOf(domain, settings, http)];
+  return [...mirrors, await originOf(domain, settings, asking)];
 }
 
 /** The registry itself. A host that may speak plain HTTP is asked for TLS first; a bad certificate is no way to HTTP. */
 export async function originOf(
   domain: string,
   settings: RegistrySettings,
-  http: HttpClient,
+  { http, signal }: Asking,
 ): Promise<Endpoint> {
   const host = domain === DEFAULT_DOMAIN ? DOCKER_HUB_REGISTRY : domain;
   const secure = { base: new URL(`https://${host}`), host: domain, isMirror: false };
   if (!mayBePlain(host, settings)) return secure;
   const plain = { ...secure, base: new URL(`http://${host}`) };
   // No proxy stands between this machine and itself.
-  if (isLoopback(host) && (await speaksTls(secure.base)) === false) return plain;
+  if (isLoopback(host) && (await speaksTls(secure.base, signal)) === false) return plain;
   try {
     const response = await http.send({
       method: "GET",
       url: new URL("/v2/", secure.base),
       once: true,
+      signal,
     });
     await response.discard();
     return secure;

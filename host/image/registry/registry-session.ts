@@ -44,8 +44,11 @@ export class RegistrySession implements AsyncDisposable {
   }
 
   /** Clients for pulling, in the order in which they are to be tried. */
-  async pullClients(reference: NamedReference): Promise<readonly RegistryClient[]> {
-    const endpoints = await endpointsOf(reference, this.settings, this.http);
+  async pullClients(
+    reference: NamedReference,
+    signal?: AbortSignal,
+  ): Promise<readonly RegistryClient[]> {
+    const endpoints = await endpointsOf(reference, this.settings, { http: this.http, signal });
     return endpoints.map((endpoint) => this.#client(endpoint, reference.path, "pull"));
   }
 
@@ -63,7 +66,7 @@ export class RegistrySession implements AsyncDisposable {
   origin(domain: string): Promise<Endpoint> {
     const known = this.#origins.get(domain);
     if (known !== undefined) return known;
-    const found = originOf(domain, this.settings, this.http);
+    const found = originOf(domain, this.settings, { http: this.http });
     this.#origins.set(domain, found);
     return found;
   }

@@ -24,7 +24,7 @@ export function openRegistrySource(
   return {
     name,
     resolve: async (platform, signal) => {
-      const all = await session.pullClients(reference);
+      const all = await session.pullClients(reference, signal);
       const { resolved, client } = await firstThatHas(all, (each) =>
         resolveAt(each, { reference, platform, name, signal }),
       );

@@ -5,22 +5,32 @@
 import { connect, type TLSSocket } from "node:tls";
 import { speaksNoTls } from "./registry-error.ts";
 
+/** For all of it, in `milliseconds`. */
 const TIMEOUT = 15_000;
 
-/** @returns `undefined` where nothing that either of them answers came in time */
-export function speaksTls({ hostname, port }: URL): Promise<boolean | undefined> {
+/** @returns `undefined` where nothing that either of them answers came in time, or before the signal */
+export function speaksTls(
+  { hostname, port }: URL,
+  signal?: AbortSignal,
+): Promise<boolean | undefined> {
   const host = hostname.replace(/^\[|\]$/g, "");
   const { promise, resolve } = Promise.withResolvers<boolean | undefined>();
+  const giveUp = (): void => resolve(undefined);
+  const timer = setTimeout(giveUp, TIMEOUT);
+  if (signal?.aborted === true) giveUp();
+  signal?.addEventListener("abort", giveUp);
   const socket: TLSSocket = connect({
     host,
     port: Number(port) || 443,
     ca: [],
     // Its certificate is checked when there is something to say to it.
     rejectUnauthorized: false,
-    timeout: TIMEOUT,
   });
   socket.once("secureConnect", () => resolve(true));
-  socket.once("timeout", () => resolve(undefined));
   socket.on("error", (error) => resolve(speaksNoTls(error) ? false : undefined));
-  return promise.finally(() => socket.destroy());
+  return promise.finally(() => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", giveUp);
+    socket.destroy();
+  });
 }

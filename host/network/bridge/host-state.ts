@@ -69,6 +69,12 @@ export class HostState implements Disposable {
     renameSync(`${path}.new`, path);
   }
 
+  /** It is no more: among the dead until nothing of it is there and it is forgotten. */
+  leave(endpoint: Endpoint): void {
+    const path = this.#path(endpoint);
+    if (existsSync(path)) renameSync(path, join(this.#folder, `${endpoint.tap}${LEFT_SUFFIX}`));
+  }
+
   /** One that has left, or its machine is gone, and of which nothing is there any more. */
   forget(endpoint: Endpoint): void {
     const path = join(this.#folder, `${endpoint.tap}${LEFT_SUFFIX}`);
@@ -113,15 +119,19 @@ export class HostState implements Disposable {
 /**
  * Notes that endpoints are no more, which takes no time and waits for nobody. What was made for them on the host is
  * there until somebody who holds the state takes it away: they are among the dead.
+ *
+ * @returns those that have left
  */
 export function leaveEndpoints(
   isMeant: (endpoint: Endpoint) => boolean,
   root: string = STATE_ROOT,
-): void {
+): readonly Endpoint[] {
   const folder = stateFolder(root);
-  for (const { tap } of readEndpoints(folder).filter(isMeant)) {
+  const leaving = readEndpoints(folder).filter(isMeant);
+  for (const { tap } of leaving) {
     renameSync(join(folder, `${tap}${ENDPOINT_SUFFIX}`), join(folder, `${tap}${LEFT_SUFFIX}`));
   }
+  return leaving;
 }
 
 /** The endpoints as they are at this moment, for who only looks. */

@@ -61,6 +61,8 @@ export async function openBridgeNetwork(options: BridgeOptions): Promise<Prepare
   undo.defer(async () => void (await Promise.allSettled([bridge, rules])));
   if (endpoint.policy?.egress !== undefined) undo.use(holdDenials(endpoint));
   const named = bridge.then(() => holdNameService(endpoint.network));
+  // whoever waits until all is in place hears of its failure
+  named.catch(() => {});
   undo.defer(async () => (await named.catch(() => undefined))?.[Symbol.asyncDispose]());
   const held = undo.move();
   const { mac, tap, network } = endpoint;
@@ -73,8 +75,8 @@ export async function openBridgeNetwork(options: BridgeOptions): Promise<Prepare
     gateway,
     ...(ipv6 === undefined ? {} : { gateway6: ipv6.gateway }),
     ports,
-    connect: async ([spare] = []) => {
-      await bridge;
+    connect: async ([spare] = [], { isRunning = false } = {}) => {
+      await (isRunning ? Promise.all([bridge, rules]) : bridge);
       await connectCard(endpoint, spare);
     },
     settled: async () => void (await Promise.all([bridge, rules, named])),

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { Endpoint } from "./endpoint.ts";
-import { tablesWithout } from "./release-endpoints.ts";
+import { HostState, leaveEndpoints } from "./host-state.ts";
+import { clear, tablesWithout } from "./release-endpoints.ts";
 
 const network = {
   id: "a",
@@ -53,5 +57,62 @@ describe("the tables of endpoints that leave", () => {
     assert.equal(tablesWithout([card], { living: [], idle: [] }), "");
     const policed = endpoint("dvt-p", { policy: { egress: "deny" } });
     assert.match(tablesWithout([policed], { living: [], idle: [] }), /delete table netdev dvt-p\n/);
+  });
+});
+
+/** A state of its own, and an nft(8) that does what `script` says instead of changing this host. */
+class Scratch implements Disposable {
+  readonly root = mkdtempSync(join(tmpdir(), "dvm-release-"));
+  readonly #path = process.env.PATH ?? "";
+
+  constructor() {
+    process.env.PATH = `${this.root}:${this.#path}`;
+  }
+
+  setNft(script: string): void {
+    writeFileSync(join(this.root, "nft"), `#!/bin/sh\ncat >/dev/null\n${script}\n`);
+    chmodSync(join(this.root, "nft"), 0o755);
+  }
+
+  [Symbol.dispose](): void {
+    process.env.PATH = this.#path;
+    rmSync(this.root, { recursive: true });
+  }
+}
+
+describe("an endpoint that goes", () => {
+  it("is among the dead until what was made for it is gone", async () => {
+    using scratch = new Scratch();
+    using state = await HostState.open(join(scratch.root, "state"));
+    const leaving = endpoint("dvt-gone", {
+      runDirectory: scratch.root,
+      policy: { egress: "deny" },
+    });
+    state.write(leaving);
+    assert.deepEqual(state.endpoints().living, [leaving]);
+    scratch.setNft("echo no >&2; exit 1");
+    await assert.rejects(clear(state, [leaving]), { code: "NETWORK_FAILED" });
+    assert.deepEqual(state.endpoints(), { living: [], idle: [], dead: [leaving] });
+    scratch.setNft("exit 0");
+    await clear(state, state.endpoints().dead);
+    assert.deepEqual(state.endpoints(), { living: [], idle: [], dead: [] });
+  });
+
+  it("is told of when it leaves, once, for the sake of its ports", async () => {
+    using scratch = new Scratch();
+    const root = join(scratch.root, "state");
+    using state = await HostState.open(root);
+    const port = { hostIp: "0.0.0.0", hostPort: 80, containerPort: 80, protocol: "tcp" } as const;
+    const leaving = endpoint("dvt-port", { runDirectory: scratch.root, ports: [port] });
+    state.write(leaving);
+    assert.deepEqual(
+      leaveEndpoints(() => true, root),
+      [leaving],
+    );
+    assert.deepEqual(
+      leaveEndpoints(() => true, root),
+      [],
+    );
+    assert.deepEqual(state.endpoints().dead, [leaving]);
   });
 });

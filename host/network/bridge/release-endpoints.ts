@@ -1,10 +1,12 @@
 /**
  * Takes away what was made on the host for endpoints that are no more. The kernel waits for each device and table that it
- * removes (synchronize_rcu), so nobody else does: it is done when nobody has come or gone for a moment.
+ * removes (synchronize_rcu), so nobody else does: it is done when nobody has come or gone for a moment. Published ports
+ * are another's to have at once, and lead nowhere from then on.
  */
 
 import { setTimeout } from "node:timers/promises";
 import { removeTable } from "../egress/card-rules.ts";
+import { warnings } from "../warnings.ts";
 import { carriedRules } from "./carried-rules.ts";
 import { loadRules, removeDevices } from "./devices.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -17,22 +19,51 @@ const QUIET = 150;
 /** Longest time that comings and goings put it off, in `milliseconds`. */
 const PATIENCE = 2000;
 
-let tidying: Promise<void> | undefined;
+let isTidying = false;
 let changes = 0;
+/** whether somebody waits for the state to withdraw the ports of all who have left */
+let isWithdrawing = false;
 
-/** Endpoints have left: what was made for them goes soon. */
+/** Endpoints have left: their ports lead to them no more as soon as may be, and what was made for them goes soon. */
 export function leave(isMeant: (endpoint: Endpoint) => boolean): void {
-  leaveEndpoints(isMeant);
+  const left = leaveEndpoints(isMeant);
+  if (left.some(({ ports }) => ports.length > 0)) void withdrawPorts();
   tidySoon();
+}
+
+async function withdrawPorts(): Promise<void> {
+  if (isWithdrawing) return;
+  isWithdrawing = true;
+  try {
+    using state = await HostState.open();
+    // who leaves from here on is not seen any more
+    isWithdrawing = false;
+    await applyRules(state, state.endpoints().living);
+  } catch (error) {
+    isWithdrawing = false;
+    tellFailure(error);
+  }
 }
 
 export function tidySoon(): void {
   changes++;
-  // what could not be taken away is there for the next who tries, who hears of it
-  tidying ??= tidyWhenQuiet().finally(() => {
-    tidying = undefined;
-  });
-  tidying.catch(() => {});
+  // what could not be taken away is there for the next who tries
+  if (isTidying) return;
+  isTidying = true;
+  void tidyWhenQuiet()
+    .catch(tellFailure)
+    .finally(() => {
+      isTidying = false;
+    });
+}
+
+/** As `tidy`, for whoever goes on without. */
+export async function tryTidy(): Promise<void> {
+  await tidy().catch(tellFailure);
+}
+
+function tellFailure(error: unknown): void {
+  warnings.report(`taking networks away: ${(error as Error).message}`);
 }
 
 /** Takes away what is left of endpoints and machines that are gone, now. */
@@ -71,16 +102,17 @@ export async function release(state: HostState, leaving: readonly Endpoint[]): P
   }
 }
 
-/** Removes the devices of endpoints, and the bridges that they were the last of. */
+/** Removes the devices of endpoints, and the bridges that they were the last of. Until then they are among the dead. */
 export async function clear(state: HostState, leaving: readonly Endpoint[]): Promise<void> {
   if (leaving.length === 0) return;
-  for (const endpoint of leaving) state.forget(endpoint);
+  for (const endpoint of leaving) state.leave(endpoint);
   const { living, idle } = state.endpoints();
   const stay = new Set(living.map(({ network }) => network.bridge));
   const bridges = leaving.map(({ network }) => network.bridge).filter((name) => !stay.has(name));
   const tables = tablesWithout(leaving, { living, idle });
   if (tables !== "") await loadRules(tables);
   await removeDevices([...leaving.map(({ tap }) => tap), ...new Set(bridges)]);
+  for (const endpoint of leaving) state.forget(endpoint);
 }
 
 /**

@@ -14,6 +14,7 @@ import { admitsName } from "../egress/name-policy.ts";
 import { pinAnswer } from "../egress/pin-answer.ts";
 import { hostResolver } from "../host-resolver.ts";
 import { contains, formatIpv4, parseIpv4 } from "../ipv4.ts";
+import { warnings } from "../warnings.ts";
 import { type DnsServerOptions, openDnsServer } from "./dns-server.ts";
 
 /** Between two tries for an address that another has, in `milliseconds`. */
@@ -24,28 +25,47 @@ const DNS_PORT = 53;
 const endpoints = new EndpointView();
 
 /** Servers of this process, with how many containers need each. */
-const services = new Map<string, { users: number; readonly service: NameService }>();
+const services = new Map<string, { users: number; readonly service: StartedService }>();
 
-/** A hold on the network's name server; the last to let go ends it. */
-export async function holdNameService(network: BridgeNetwork): Promise<AsyncDisposable> {
+interface StartedService extends AsyncDisposable {
+  /** settles after the first try */
+  readonly started: Promise<void>;
+}
+
+/**
+ * A hold on the network's name server; the last to let go ends it.
+ *
+ * @param start starts it
+ * @throws Error of a start that has failed, after which the next one tries again
+ */
+export async function holdNameService(
+  network: BridgeNetwork,
+  start: (network: BridgeNetwork) => StartedService = (each) => new NameService(each),
+): Promise<AsyncDisposable> {
   const { bridge } = network;
-  const entry = services.get(bridge) ?? { users: 0, service: new NameService(network) };
+  const entry = services.get(bridge) ?? { users: 0, service: start(network) };
   entry.users++;
   services.set(bridge, entry);
-  await entry.service.started;
+  const letGo = () => {
+    entry.users--;
+    if (entry.users === 0 && services.get(bridge) === entry) services.delete(bridge);
+  };
+  try {
+    await entry.service.started;
+  } catch (error) {
+    letGo();
+    throw error;
+  }
   return {
     [Symbol.asyncDispose]: async () => {
-      entry.users--;
-      if (entry.users > 0) return;
-      services.delete(bridge);
-      await entry.service[Symbol.asyncDispose]();
+      letGo();
+      if (entry.users === 0) await entry.service[Symbol.asyncDispose]();
     },
   };
 }
 
-class NameService implements AsyncDisposable {
+class NameService implements StartedService {
   readonly #options: DnsServerOptions;
-  /** settles after the first try */
   readonly started: Promise<void>;
   #server: AsyncDisposable | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -71,8 +91,14 @@ class NameService implements AsyncDisposable {
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? "";
       if (!["EADDRINUSE", "EADDRNOTAVAIL"].includes(code)) throw error;
-      if (!this.#ended) this.#timer = setTimeout(() => void this.#try(), TRY_AGAIN).unref();
+      if (!this.#ended) this.#timer = setTimeout(() => this.#tryAgain(), TRY_AGAIN).unref();
     }
+  }
+
+  #tryAgain(): void {
+    this.#try().catch((error: Error) =>
+      warnings.report(`name server of ${this.#options.address}: ${error.message}`),
+    );
   }
 }
 

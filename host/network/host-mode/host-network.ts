@@ -4,6 +4,7 @@
  * host's a moment later, unless the host has it already.
  */
 
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { macAddress } from "../mac-address.ts";
 import type { PreparedNetwork } from "../prepared-network.ts";
@@ -12,6 +13,7 @@ import { ServedCard } from "../user/served-card.ts";
 import { hostAddress } from "./host-address.ts";
 import { makeFolder, PortPublisher, socketIn } from "./port-publisher.ts";
 import { SwitchControl, startSwitch } from "./port-switch.ts";
+import { CONTROL_SOCKET } from "./switch-config.ts";
 
 export interface HostNetworkOptions {
   /** id of the container */
@@ -49,6 +51,8 @@ export async function openHostNetwork(options: HostNetworkOptions): Promise<Prep
     keep(await startPasst({ ...passt, runDirectory: join(folder, FIRST), ports: [] }));
     const greeting = { mac, address: own.address, target: HOST_GATEWAY };
     const served = { connection: await connection, passt: socketIn(FIRST), greeting };
+    // that of a switch for an earlier machine
+    rmSync(join(folder, CONTROL_SOCKET), { force: true });
     keep(await startSwitch(folder, served));
     const { control } = await SwitchControl.open(folder);
     publisher = keep(new PortPublisher({ control, routes: [], folder, passt }));

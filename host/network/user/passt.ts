@@ -3,6 +3,7 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { makeBlocking } from "../../sys/blocking.ts";
 import { networkError } from "../errors.ts";
 import type { PublishedPort } from "../prepared-network.ts";
@@ -31,6 +32,8 @@ export interface PasstOptions {
 
 /** A running passt. */
 export interface Passt extends Disposable {
+  /** settles when it is no more, and its ports are free */
+  readonly gone: () => Promise<void>;
   /** its socket, unless it was given a connection */
   readonly socket: string;
 }
@@ -39,6 +42,9 @@ export interface Passt extends Disposable {
 export const NOBODY = 65_534;
 /** its number for a connection that it inherits */
 const INHERITED = 3;
+/** Longest that the kernel takes to end a process that is killed, and between two looks at it, in `milliseconds`. */
+const KILLED_AFTER = 2000;
+const LOOK_AGAIN = 2;
 const SOCKET = "passt.sock";
 const PID_FILE = "passt.pid";
 export const INSTALL_PASST =
@@ -92,7 +98,11 @@ export function findPasst(runDirectory: string): Passt | undefined {
 function runningIn(folder: string): Passt {
   const pid = Number(readFileSync(join(folder, PID_FILE), "utf8").trim());
   const started = processStart(pid);
-  return { socket: join(folder, SOCKET), [Symbol.dispose]: () => end(pid, started) };
+  return {
+    socket: join(folder, SOCKET),
+    gone: () => waitForEnd(pid, started),
+    [Symbol.dispose]: () => end(pid, started),
+  };
 }
 
 /** Everything after the program's name: a pure function for the test. */
@@ -133,5 +143,13 @@ function end(pid: number, started: string | undefined): void {
     process.kill(pid, "SIGKILL");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+/** It is no child of ours, that would say when it ends. */
+async function waitForEnd(pid: number, started: string | undefined): Promise<void> {
+  const deadline = Date.now() + KILLED_AFTER;
+  while (started !== undefined && processStart(pid) === started && Date.now() < deadline) {
+    await setTimeout(LOOK_AGAIN);
   }
 }

@@ -54,6 +54,23 @@ describe("a card that programs serve", () => {
     assert.deepEqual(ended, ["early", "late"]);
   });
 
+  it("serves a next machine when what served the one before is no more", async () => {
+    const ending = Promise.withResolvers<void>();
+    const begun: string[] = [];
+    const card = new ServedCard(join(folder, "five.sock"), async (_connection, keep) => {
+      begun.push("served");
+      keep({ gone: () => ending.promise, [Symbol.dispose]: () => void begun.push("ended") });
+    });
+    await card.connect();
+    const again = card.connect();
+    await new Promise(setImmediate);
+    assert.deepEqual(begun, ["served", "ended"]);
+    ending.resolve();
+    await again;
+    assert.deepEqual(begun, ["served", "ended", "served"]);
+    await card[Symbol.asyncDispose]();
+  });
+
   it("fails when the machine never comes, and says so to whoever waits", async () => {
     const card = new ServedCard(join(folder, "four.sock"), async (connection) => {
       await connection;

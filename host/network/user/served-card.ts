@@ -9,13 +9,19 @@ import { StreamDoor } from "./stream-door.ts";
  * ended meanwhile.
  */
 export type Serve = (connection: Promise<Socket>, keep: Keep) => Promise<void>;
-type Keep = <Part extends Disposable>(part: Part) => Part;
+type Keep = <Part extends ServedPart>(part: Part) => Part;
+
+interface ServedPart extends Disposable {
+  /** settles when what has been ended is no more. Absent: it is at once */
+  readonly gone?: () => Promise<void>;
+}
 
 export class ServedCard implements AsyncDisposable {
   /** where a hypervisor connects */
   readonly path: string;
   readonly #serve: Serve;
   #parts = new DisposableStack();
+  #ending: ServedPart[] = [];
   #served: Promise<void> = Promise.resolve();
 
   constructor(path: string, serve: Serve) {
@@ -35,6 +41,7 @@ export class ServedCard implements AsyncDisposable {
     const keep: Keep = (part) => {
       if (parts.disposed) part[Symbol.dispose]();
       else parts.use(part);
+      this.#ending.push(part);
       return part;
     };
     this.#served = this.#serve(connection, keep);
@@ -56,5 +63,7 @@ export class ServedCard implements AsyncDisposable {
     this.#parts.dispose();
     // what is being started comes to its end, too
     await this.#served.catch(() => {});
+    // the next who serves has the same ports and sockets
+    await Promise.all(this.#ending.splice(0).map((part) => part.gone?.()));
   }
 }

@@ -6,6 +6,9 @@ import type { Socket } from "node:net";
 import { networkError } from "../errors.ts";
 import { descriptorOf } from "./stream-door.ts";
 
+/** Longest that it takes to serve before it is ended, in `milliseconds`. */
+const PATIENCE = 30_000;
+
 export interface ServerProgram {
   /** what errors call it */
   readonly what: string;
@@ -46,7 +49,9 @@ export async function startServer(program: ServerProgram): Promise<Disposable> {
   stdin.on("error", () => {});
   stdin.end(JSON.stringify(config));
   const over = once(child, "exit").then(() => "over");
+  const late = setTimeout(() => child.kill("SIGKILL"), PATIENCE);
   const said = await Promise.race([once(stdout, "data").then(() => "ready"), over]);
+  clearTimeout(late);
   if (said === "over") throw networkError("NETWORK_FAILED", `${what} ended: ${complaints.trim()}`);
   for (const stream of [stdout, stderr]) stream.destroy();
   child.unref();

@@ -74,7 +74,7 @@ export interface VmmConfig {
     readonly console: number;
     /** listening socket of the agent's port, non-blocking */
     readonly agent: number;
-    /** listening socket of those who ask for statistics, non-blocking */
+    /** listening socket of those who ask for statistics or set the limits of the disks, non-blocking */
     readonly control: number;
     /** listening socket of those who save the machine, see `serveSaves`, non-blocking */
     readonly save: number;

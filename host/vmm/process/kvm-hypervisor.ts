@@ -78,17 +78,18 @@ export class KvmHypervisor implements Hypervisor {
     config: MachineConfig,
     { onProcess }: PrepareOptions = {},
   ): Promise<SpareMachine | undefined> {
-    const { runDirectory, vcpus } = config;
-    const child = await spawnVmm([await vmmMain(), runDirectory, String(vcpus)]);
+    const child = await spawnVmm(await vmmMain(), config);
     onProcess?.(child.pid);
     await Promise.race([child.waiting, child.ended]);
-    return new UnstartedSpare(child, runDirectory, async (own) => {
+    return new UnstartedSpare(child, config.runDirectory, async (own) => {
       using template = await this.#templates?.find(own, () => {});
       const isClone = template !== undefined;
       const cloneOf = template && { cloneOf: template };
       child.begin({ open: [own, { detached: true, here: true, ...cloneOf }] });
       const run = isClone ? goOn : boot;
-      return await this.#start(own, {}, { spawn: async () => child, run, isClone });
+      const machine = await this.#start(own, {}, { spawn: async () => child, run, isClone });
+      if (isClone) this.#templates?.watch(machine, template);
+      return machine;
     });
   }
 
@@ -189,8 +190,7 @@ async function spawnMachine(
 ): Promise<VmmChild> {
   const main = await vmmMain();
   using opened = openMachine(machine, options);
-  const words = [main, machine.runDirectory, String(machine.vcpus)] as const;
-  const child = await spawnVmm(words, opened.descriptors);
+  const child = await spawnVmm(main, machine, opened.descriptors);
   if (background) setPriority(child.pid, BACKGROUND);
   child.begin({ config: opened.config });
   return child;

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { processStartTime } from "../../sys/process-start-time.ts";
 import { VmmError } from "../errors.ts";
+import type { MachineConfig } from "../hypervisor.ts";
 import type { Task } from "./main.ts";
 import { RunFile } from "./open-machine.ts";
 import { Told } from "./progress.ts";
@@ -21,6 +22,8 @@ const LOOK_AGAIN = 20;
 
 export interface VmmLink {
   readonly pid: number;
+  /** its guest's memory, in `MiB` */
+  readonly memoryMiB: number;
   /** settles when the process has ended; code and signal are null when it was not our child */
   readonly ended: Promise<VmmProcessEnd>;
   /** Sends a signal; no effect on a process that has ended. */
@@ -46,18 +49,19 @@ export interface VmmChild extends VmmLink {
 /**
  * Starts a VMM, which waits for its machine.
  *
- * @param words path of the VMM's main module, the run directory, and the number of vCPUs
+ * @param main path of the VMM's main module
+ * @param machine that it is or will be, as far as it must be known now
  * @param descriptors to inherit, from 3 on
  * @throws {VmmError} VMM_SPAWN_FAILED
  */
 export async function spawnVmm(
-  words: readonly [main: string, runDirectory: string, vcpus: string],
+  main: string,
+  { runDirectory, vcpus, memoryMiB }: MachineConfig,
   descriptors: readonly number[] = [],
 ): Promise<VmmChild> {
-  const [, runDirectory] = words;
   const log = openSync(join(runDirectory, RunFile.vmmLog), "w");
   // In a session of its own: no terminal's signal reaches it.
-  const child = spawn(process.execPath, [...NODE_FLAGS, ...words], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, main, runDirectory, String(vcpus)], {
     argv0: PROCESS_NAME,
     stdio: ["pipe", "pipe", log, ...descriptors],
     detached: true,
@@ -69,10 +73,11 @@ export async function spawnVmm(
   await spawned(child);
   child.stdin?.on("error", () => {}); // a child that ended before it read: its exit tells more
   const pid = child.pid ?? -1;
-  const identity: Identity = { pid, startTime: processStartTime(pid) ?? "" };
+  const identity: Identity = { pid, memoryMiB, startTime: processStartTime(pid) ?? "" };
   writeFileSync(join(runDirectory, RunFile.identity), JSON.stringify(identity));
   return {
     pid,
+    memoryMiB,
     ended,
     signal: (name) => void child.kill(name),
     begin: (task) => child.stdin?.end(JSON.stringify(task)),
@@ -106,8 +111,7 @@ function heard(child: ChildProcess, what: string): Promise<void> {
 }
 
 /** What the starter of a VMM leaves in the run directory for those who adopt it. */
-interface Identity {
-  readonly pid: number;
+interface Identity extends Pick<VmmLink, "pid" | "memoryMiB"> {
   /** see `processStartTime` */
   readonly startTime: string;
 }
@@ -118,11 +122,12 @@ interface Identity {
  * @throws {VmmError} VMM_GONE
  */
 export function findVmm({ id, runDirectory }: { id: string; runDirectory: string }): VmmLink {
-  const { pid, startTime } = readIdentity(join(runDirectory, RunFile.identity));
+  const { pid, memoryMiB, startTime } = readIdentity(join(runDirectory, RunFile.identity));
   const lives = (): boolean => processStartTime(pid) === startTime;
   if (!lives()) throw new VmmError("VMM_GONE", `the virtual machine ${id} is no more`);
   return {
     pid,
+    memoryMiB,
     ended: endOfStranger(lives),
     signal: (name) => {
       if (lives()) process.kill(pid, name);
@@ -134,7 +139,7 @@ function readIdentity(path: string): Identity {
   try {
     return JSON.parse(readFileSync(path, "utf8")) as Identity; // written above, in a private folder
   } catch {
-    return { pid: -1, startTime: "" };
+    return { pid: -1, memoryMiB: 0, startTime: "" };
   }
 }
 

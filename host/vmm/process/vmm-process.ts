@@ -16,6 +16,8 @@ import { machineExit } from "./exit-record.ts";
 import { RunFile } from "./open-machine.ts";
 import type { VmmLink, VmmProcessEnd } from "./vmm-link.ts";
 
+const MEBIBYTE = 1024 * 1024;
+
 export class VmmProcess implements Machine {
   readonly pid: number;
   readonly exit: Promise<MachineExit>;
@@ -100,7 +102,9 @@ export class VmmProcess implements Machine {
     this.#saving?.destroy();
     this.#saving = await this.#connectTo(RunFile.saveSocket);
     this.#link.signal("SIGCONT"); // it is paused in its own way until it is resumed
-    await receiveMachine(this.#saving, files, () => this.#read(RunFile.vmmLog));
+    const memoryLength = this.#link.memoryMiB * MEBIBYTE;
+    const log = (): string => this.#read(RunFile.vmmLog);
+    await receiveMachine(this.#saving, files, { memoryLength, log });
   }
 
   /**

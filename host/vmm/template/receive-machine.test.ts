@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { tmpdir, totalmem } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { after, describe, it } from "node:test";
@@ -18,8 +18,16 @@ function message(state: Buffer, memory: Buffer, memoryLength = memory.length): B
   return Buffer.concat([header, state, memory]);
 }
 
-/** Sends pieces of these lengths, in turn, and nothing more. */
-async function receive(bytes: Buffer, lengths: readonly number[], log?: string) {
+/** Sends pieces of these lengths, in turn, and nothing more. @param log with it, the stream ends */
+async function receive(
+  bytes: Buffer,
+  lengths: readonly number[],
+  {
+    memoryLength = 8192,
+    log,
+    patience,
+  }: { memoryLength?: number; log?: string; patience?: number } = {},
+) {
   const folder = join(root, String(machines++));
   const files = { memory: `${folder}.memory`, state: `${folder}.state` };
   const source = new PassThrough();
@@ -29,7 +37,14 @@ async function receive(bytes: Buffer, lengths: readonly number[], log?: string) 
     at += length;
   }
   if (log !== undefined) source.end();
-  await receiveMachine(source, files, () => log ?? "");
+  const waits = patience === undefined ? {} : { patience };
+  const options = { memoryLength, log: () => log ?? "", ...waits };
+  try {
+    await receiveMachine(source, files, options);
+  } catch (error) {
+    assert.equal(source.destroyed, log !== undefined || patience !== undefined);
+    throw error;
+  }
   assert.equal(source.destroyed, false);
   return { state: readFileSync(files.state), memory: readFileSync(files.memory), files };
 }
@@ -40,7 +55,9 @@ describe("a machine that is received", () => {
     memory.fill(7, 300_000, 310_000);
     const state = Buffer.from("a state");
     for (const lengths of [[1 << 21], [1, 2, 3, 65_536], [4096], [70_001]]) {
-      const received = await receive(message(state, memory), lengths);
+      const received = await receive(message(state, memory), lengths, {
+        memoryLength: memory.length,
+      });
       assert.ok(received.state.equals(state) && received.memory.equals(memory));
       const { blocks, mode } = statSync(received.files.memory);
       assert.ok(blocks * 512 <= 64 * 1024, `${blocks} blocks`);
@@ -48,19 +65,32 @@ describe("a machine that is received", () => {
     }
   });
 
-  it("is refused when it ends early, with what the log says, and when it is too large", async () => {
+  it("is refused when it ends early, with what the log says, and when its memory is another", async () => {
     const before = readdirSync(root);
-    const large = message(Buffer.alloc(1), Buffer.alloc(0), totalmem() + 4096);
-    await assert.rejects(receive(large, [100]), { code: "VMM_UNSUPPORTED" });
+    for (const length of [0, 4096, 12_288, 2 ** 50]) {
+      const other = message(Buffer.alloc(1), Buffer.alloc(0), length);
+      await assert.rejects(receive(other, [100]), { code: "VMM_UNSUPPORTED" });
+    }
     assert.deepEqual(readdirSync(root), before);
     const whole = message(Buffer.from("state"), Buffer.alloc(8192, 1));
     for (const length of [0, 10, 18, whole.length - 1]) {
       const cut = whole.subarray(0, length);
-      await assert.rejects(receive(cut, [4096], "before\na device\u0007 is busy\n"), {
+      await assert.rejects(receive(cut, [4096], { log: "before\na device\u0007 is busy\n" }), {
         code: "VMM_UNSUPPORTED",
         message: "a device? is busy",
       });
-      await assert.rejects(receive(cut, [4096], ""), { message: /ended while it was saved/ });
+      await assert.rejects(receive(cut, [4096], { log: "" }), {
+        message: /ended while it was saved/,
+      });
+    }
+  });
+
+  it("is given up when nothing more of it comes, and the source ends", async () => {
+    const whole = message(Buffer.from("state"), Buffer.alloc(8192, 1));
+    for (const length of [0, 18, whole.length - 1]) {
+      await assert.rejects(receive(whole.subarray(0, length), [4096], { patience: 1 }), {
+        code: "VMM_UNSUPPORTED",
+      });
     }
   });
 });

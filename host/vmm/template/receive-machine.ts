@@ -1,7 +1,6 @@
 /** A machine that a VMM sends as it is, written to files: its state, and its memory without the pages of zeros. */
 
-import { open } from "node:fs/promises";
-import { totalmem } from "node:os";
+import { type FileHandle, open } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { VmmError } from "../errors.ts";
 import type { SavedFiles } from "./saved-files.ts";
@@ -10,30 +9,42 @@ import type { SavedFiles } from "./saved-files.ts";
 const HEADER = 16;
 /** Of a state, in `bytes`. */
 const STATE_LIMIT = 4 * 1024 * 1024;
+/** Longest silence of the sender, in `milliseconds`. */
+const PATIENCE = 30_000;
 const PAGE = 4096;
 const ZEROS = Buffer.alloc(PAGE);
 
+export interface ReceiveOptions {
+  /** of the machine, in `bytes` */
+  readonly memoryLength: number;
+  /** of the VMM, whose last line says why it has not sent all */
+  readonly log: () => string;
+  /** longest silence before the source is destroyed, in `milliseconds` */
+  readonly patience?: number;
+}
+
 /**
- * Writes new files. The sender is a process that its guest may have taken over: it gets as much room as a machine can have.
+ * Writes new files. The sender is a process that its guest may have taken over: it gets the room that the machine has, and
+ * must not keep silent.
  *
- * @param log of the VMM, whose last line says why it has not sent all
  * @throws {VmmError} VMM_UNSUPPORTED
  */
 export async function receiveMachine(
   source: Readable,
   files: SavedFiles,
-  log: () => string,
+  { memoryLength, log, patience = PATIENCE }: ReceiveOptions,
 ): Promise<void> {
-  const reader = new ExactReader(source, (cause) => {
+  const reader = new ExactReader(source, patience, (cause) => {
     const [last = ""] = log().trim().split("\n").slice(-1);
     const why = printable(last) || "the virtual machine ended while it was saved";
     throw new VmmError("VMM_UNSUPPORTED", why, cause === undefined ? {} : { cause });
   });
   const header = await reader.read(HEADER);
   const stateLength = Number(header.readBigUInt64LE(0));
-  const memoryLength = Number(header.readBigUInt64LE(8));
-  if (stateLength > STATE_LIMIT || memoryLength > totalmem()) {
-    throw new VmmError("VMM_UNSUPPORTED", `a machine of ${stateLength + memoryLength} bytes`);
+  const sentLength = Number(header.readBigUInt64LE(8));
+  if (stateLength > STATE_LIMIT || sentLength !== memoryLength) {
+    const sizes = `${stateLength} bytes and a memory of ${sentLength} bytes`;
+    throw new VmmError("VMM_UNSUPPORTED", `a state of ${sizes}, not of ${memoryLength}`);
   }
   const state = await reader.read(stateLength);
   await using stateFile = await open(files.state, "wx", 0o600);
@@ -44,11 +55,18 @@ export async function receiveMachine(
   for (let done = 0; done < memoryLength; ) {
     const chunk = await reader.some(memoryLength - done);
     for (const { from, to } of filledRuns(chunk, done)) {
-      await memory.write(chunk, from, to - from, done + from);
+      await writeAll(memory, chunk.subarray(from, to), done + from);
     }
     done += chunk.length;
   }
   await memory.sync();
+}
+
+/** A single write may be a short one. */
+async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    at += (await file.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
+  }
 }
 
 /** The runs of a chunk whose pages hold anything, as offsets in it. @param position of the chunk in the file */
@@ -70,11 +88,15 @@ export function filledRuns(
 
 /** A stream in pieces of the length that is wanted. */
 class ExactReader {
+  readonly #source: Readable;
+  readonly #patience: number;
   readonly #chunks: AsyncIterator<Buffer>;
   readonly #onEnd: (cause?: unknown) => never;
   #rest: Buffer = Buffer.alloc(0);
 
-  constructor(source: Readable, onEnd: (cause?: unknown) => never) {
+  constructor(source: Readable, patience: number, onEnd: (cause?: unknown) => never) {
+    this.#source = source;
+    this.#patience = patience;
     this.#onEnd = onEnd;
     // the stream stays open: its end lets the machine go on
     this.#chunks = source.iterator({ destroyOnReturn: false });
@@ -83,13 +105,24 @@ class ExactReader {
   /** Up to `length` bytes, and one at least. */
   async some(length: number): Promise<Buffer> {
     while (this.#rest.length === 0) {
-      const { value, done } = await this.#chunks.next().catch(this.#onEnd);
+      const { value, done } = await this.#next();
       if (done) this.#onEnd();
       this.#rest = value;
     }
     const taken = this.#rest.subarray(0, length);
     this.#rest = this.#rest.subarray(length);
     return taken;
+  }
+
+  async #next(): Promise<IteratorResult<Buffer>> {
+    const timer = setTimeout(() => {
+      this.#source.destroy(new Error(`nothing came for ${this.#patience} ms`));
+    }, this.#patience);
+    try {
+      return await this.#chunks.next().catch(this.#onEnd);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   async read(length: number): Promise<Buffer> {

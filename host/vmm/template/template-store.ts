@@ -65,13 +65,14 @@ export class TemplateStore {
     const memory = await openPart(folder, "memory");
     try {
       const state = await openPart(folder, "state");
+      let device: bigint;
       try {
-        await check(memory, state, meta);
+        device = await check(memory, state, meta);
       } catch (error) {
         await state.close();
         throw error;
       }
-      const workingSet = new WorkingSet(join(folder, "working-set"), meta.memory);
+      const workingSet = new WorkingSet(join(folder, "working-set"), meta.memory, device);
       return {
         memoryFd: memory.fd,
         stateFd: state.fd,
@@ -193,14 +194,17 @@ function release(...files: readonly OpenFile[]): void {
   for (const file of files) void file.close();
 }
 
-async function check(memory: OpenFile, state: OpenFile, meta: TemplateMeta): Promise<void> {
-  if (!sameMark(markOf(await memory.stat({ bigint: true })), meta.memory)) {
+/** @returns the device that the memory is on */
+async function check(memory: OpenFile, state: OpenFile, meta: TemplateMeta): Promise<bigint> {
+  const stats = await memory.stat({ bigint: true });
+  if (!sameMark(markOf(stats), meta.memory)) {
     throw new TemplateDamaged("its memory was changed");
   }
   const { size } = await state.stat();
   if (size !== meta.stateSize || size > MAX_STATE || (await digest(state, size)) !== meta.state) {
     throw new TemplateDamaged("its state was changed");
   }
+  return stats.dev;
 }
 
 /** Reads by position: the descriptor stays at its beginning for the one who inherits it. */

@@ -25,6 +25,8 @@ const TOUCHED = 0xc0;
 const GAP = 16;
 /** Of one memory. */
 const MAX_RUNS = 4096;
+/** Of all runs together, in `bytes`; nor are they more than a quarter of the memory. */
+const MAX_TOTAL = 64 * 1024 * 1024;
 
 /** That it is in memory is taken for granted so long after it was brought there, in `milliseconds`. */
 const FRESH = 60_000;
@@ -34,11 +36,13 @@ const prefetched = new Map<string, number>();
 export class WorkingSet {
   readonly #path: string;
   readonly #memory: FileMark;
+  readonly #device: bigint;
 
-  /** @param path where it is kept @param memory the template's */
-  constructor(path: string, memory: FileMark) {
+  /** @param path where it is kept @param memory the template's @param device where that is, as stat(2) tells it */
+  constructor(path: string, memory: FileMark, device: bigint) {
     this.#path = path;
     this.#memory = memory;
+    this.#device = device;
   }
 
   /** Has it read into the host's memory, unless that was done a moment ago. @param fd of the template's memory */
@@ -66,7 +70,7 @@ export class WorkingSet {
 
   async #record(pid: number): Promise<void> {
     if ((await this.read()) !== undefined) return;
-    const runs = touchedRuns(pid, this.#memory.inode);
+    const runs = touchedRuns(pid, this.#memory, deviceName(this.#device));
     if (runs === undefined) return;
     const draft = `${this.#path}.${pid}`;
     await writeFile(draft, formatRuns(runs), { mode: 0o600 });
@@ -77,14 +81,30 @@ export class WorkingSet {
 /** Templates of which it is known when they were prefetched. */
 const MAX_PREFETCHED = 16;
 
-/** @param memory inode of the template's memory @returns nothing where the kernel does not tell */
-function touchedRuns(pid: number, memory: string): PageRun[] | undefined {
+/** @returns nothing where the kernel does not tell, or it is no working set */
+function touchedRuns(pid: number, memory: FileMark, device: string): PageRun[] | undefined {
   try {
-    const runs = mappingsOf(pid, memory).flatMap((mapping) => runsIn(pid, mapping));
-    return runs.length === 0 || runs.length > MAX_RUNS ? undefined : runs;
+    const size = Number(memory.size);
+    const mappings = mappingsOf(pid, memory.inode, device);
+    const runs = upTo(size / PAGE, mappings).flatMap((mapping) => runsIn(pid, mapping));
+    return runs.length === 0 || !isInBounds(runs, size) ? undefined : runs;
   } catch {
     return undefined; // it has ended, or is in a user namespace of its own
   }
+}
+
+/** A process that its guest has taken over may have mapped the memory any number of times. */
+function upTo(pages: number, mappings: readonly Mapping[]): Mapping[] {
+  let taken = 0;
+  return mappings.filter((mapping) => {
+    taken += mapping.pages;
+    return taken <= pages;
+  });
+}
+
+function isInBounds(runs: readonly PageRun[], size: number): boolean {
+  const total = runs.reduce((sum, { length }) => sum + length, 0);
+  return runs.length <= MAX_RUNS && total <= Math.min(size / 4, MAX_TOTAL);
 }
 
 export function formatRuns(runs: readonly PageRun[]): string {
@@ -103,7 +123,8 @@ export function readRuns(text: string, size: number): PageRun[] | undefined {
   const isRun = ([offset, length, more]: unknown[]) =>
     isPages(offset) && isPages(length) && offset + length <= size && more === undefined;
   if (!all.every(isRun)) return undefined;
-  return all.map(([offset, length]) => ({ offset: Number(offset), length: Number(length) }));
+  const read = all.map(([offset, length]) => ({ offset: Number(offset), length: Number(length) }));
+  return isInBounds(read, size) ? read : undefined;
 }
 
 interface Mapping {
@@ -115,15 +136,27 @@ interface Mapping {
 }
 
 /** proc(5), /proc/PID/maps: addresses, permissions, offset, device, inode, path. */
-function mappingsOf(pid: number, memory: string): Mapping[] {
+function mappingsOf(pid: number, memory: string, device: string): Mapping[] {
   const lines = readFileSync(`/proc/${pid}/maps`, "utf8").split("\n");
   return lines.flatMap((line) => {
-    const found = /^([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) \S+ (\d+) /.exec(line);
-    const [, start = "", end = "", offset = "", inode = ""] = found ?? [];
-    if (inode !== memory) return [];
+    const found = /^([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) (\S+) (\d+) /.exec(line);
+    const [, start = "", end = "", offset = "", on = "", inode = ""] = found ?? [];
+    if (inode !== memory || !on.startsWith(device)) return [];
     const [first, last] = [Number.parseInt(start, 16), Number.parseInt(end, 16)];
     return [{ start: first, pages: (last - first) / PAGE, offset: Number.parseInt(offset, 16) }];
   });
+}
+
+/**
+ * As the maps name it (makedev(3) has the bits). Of an anonymous one, whose major number is 0, they have another minor
+ * number than stat(2) where a file system gives each of its volumes one, as Btrfs does.
+ */
+function deviceName(device: bigint): string {
+  const [major, minor] = [
+    ((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n),
+    (device & 0xffn) | ((device >> 12n) & 0xffffff00n),
+  ].map((number) => number.toString(16).padStart(2, "0"));
+  return major === "00" ? "00:" : `${major}:${minor}`;
 }
 
 function runsIn(pid: number, { start, pages, offset }: Mapping): PageRun[] {
