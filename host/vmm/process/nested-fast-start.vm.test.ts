@@ -9,7 +9,11 @@ const NODE = "node --test-reporter=tap --test-timeout=300000 --test-force-exit";
 /** For the nested host as a whole, in `milliseconds`. */
 const TIMEOUT = 900_000;
 
+/** What is saved and restored on this machine's own KVM device is tested by `saved-machine.vm.test.ts`, always. */
+const skip = process.env.DVM_NIGHTLY ? false : "takes minutes of both cores: set DVM_NIGHTLY=1";
+
 test("forks, snapshots and spares in a host whose KVM runs Linux", {
+  skip,
   timeout: 2 * TIMEOUT + 60_000,
 }, async (t) => {
   const parts = ["kernel/vmlinux", "agent/initramfs.cpio", "images/busybox"];

@@ -278,5 +278,5 @@ function exitsOf(statistics: unknown): number {
 }
 
 function runDirectoryOf(machine: VmmProcess): string {
-  return readFileSync(`/proc/${machine.pid}/cmdline`, "utf8").split("\0").at(-2) ?? "";
+  return readFileSync(`/proc/${machine.pid}/cmdline`, "utf8").split("\0").at(-3) ?? "";
 }
