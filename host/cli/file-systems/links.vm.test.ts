@@ -37,8 +37,13 @@ it("guests that race links against the server of their folder stay inside", asyn
   // where no server is in between, the same program gets out
   const control = makeFolders("control");
   for (const kind of KINDS) {
-    const seen = execFileSync(racer, [join(control.shared, kind), "2000"], { encoding: "utf8" });
-    assert.deepEqual(seen.trim().split("\n").sort(), ["inside", "outside"]);
+    const seen = new Set<string>();
+    for (let tries = 0; tries < 50 && seen.size < 2; tries++) {
+      const words = [join(control.shared, kind), "2000"];
+      const text = execFileSync(racer, words, { encoding: "utf8" });
+      for (const line of text.trim().split("\n")) seen.add(line);
+    }
+    assert.deepEqual([...seen].sort(), ["inside", "outside"]);
   }
 
   const { outside, shared } = makeFolders("raced");
@@ -46,7 +51,8 @@ it("guests that race links against the server of their folder stay inside", asyn
   const script = KINDS.map((kind) => `/t/racer /s/${kind} ${COUNT}`).join("; ");
   const racing = ["run", ...flags, "busybox", "sh", "-c", script];
   for (const { out, err } of await Promise.all([user.dvm(racing), user.dvm(racing)])) {
-    assert.deepEqual([out, err], ["inside\ninside\n", ""]);
+    assert.match(out, /^(?:inside\n)+$/);
+    assert.equal(err, "");
   }
   assert.deepEqual(readdirSync(outside).sort(), ["secret", "target"]);
   for (const name of ["secret", "target"]) {
