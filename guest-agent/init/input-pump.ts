@@ -45,14 +45,13 @@ export class InputPump implements IncomingHandlers {
     if (this.#stream !== undefined && !this.#complete) channel.resumeIncoming(this.#stream);
   }
 
-  readonly onData = (bytes: Uint8Array): true => {
+  readonly onData = (bytes: Uint8Array): void => {
     if (this.#broken || this.#stopped) {
       this.#stream?.consume(bytes.length);
-      return true;
+      return;
     }
     this.#waiting.push(bytes.slice());
     if (this.#watch.events === 0) this.#write();
-    return true;
   };
 
   readonly onEnd = (): void => {

@@ -7,6 +7,10 @@
 const MAGIC = [0x534d5644, 0x45544154] as const;
 /** Raised whenever a section means something else. */
 export const STATE_VERSION = 1;
+/** What comes first of a machine that is sent: lengths of its state and its memory, 64-bit little-endian numbers. */
+export const SAVED_HEADER = 16;
+/** Of a state, in `bytes`; that of a vCPU is some 20,000. */
+export const STATE_LIMIT = 4 * 1024 * 1024;
 
 const HEADER_SIZE = 16;
 const SECTION_HEADER_SIZE = 12;

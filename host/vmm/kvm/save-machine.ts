@@ -5,7 +5,13 @@ import type { VirtioTransport } from "../devices/virtio/transport.ts";
 import type { GuestMemory } from "../memory/guest-memory.ts";
 import type { EventLoop } from "./event-loop.ts";
 import { KernelState } from "./kernel-state.ts";
-import { MachineState, MachineStateError, Section } from "./machine-state.ts";
+import {
+  MachineState,
+  MachineStateError,
+  SAVED_HEADER,
+  Section,
+  STATE_LIMIT,
+} from "./machine-state.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { stopVcpus } from "./stop-vcpus.ts";
 import { check, EINTR, type HostAddress, type Mapping, type System } from "./system.ts";
@@ -27,10 +33,6 @@ export interface StatefulMachine {
   readonly watchdog: Watchdog;
 }
 
-/** What comes first of a saved machine: lengths of its state and its memory, 64-bit little-endian numbers. */
-const SAVED_HEADER = 16;
-/** Of a state, in `bytes`; that of a vCPU is some 20,000. */
-const STATE_LIMIT = 4 * 1024 * 1024;
 const POLLIN = 1;
 /** Turns of 1 `millisecond` that devices are given to finish what the guest has handed over. */
 const TURNS = 1000;

@@ -3,12 +3,9 @@
 import { type FileHandle, open } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { VmmError } from "../errors.ts";
+import { SAVED_HEADER, STATE_LIMIT } from "../kvm/machine-state.ts";
 import type { SavedFiles } from "./saved-files.ts";
 
-/** Lengths of state and memory, 64-bit little-endian numbers: `serveSaves`. */
-const HEADER = 16;
-/** Of a state, in `bytes`. */
-const STATE_LIMIT = 4 * 1024 * 1024;
 /** Longest silence of the sender, in `milliseconds`. */
 const PATIENCE = 30_000;
 const PAGE = 4096;
@@ -39,7 +36,7 @@ export async function receiveMachine(
     const why = printable(last) || "the virtual machine ended while it was saved";
     throw new VmmError("VMM_UNSUPPORTED", why, cause === undefined ? {} : { cause });
   });
-  const header = await reader.read(HEADER);
+  const header = await reader.read(SAVED_HEADER);
   const stateLength = Number(header.readBigUInt64LE(0));
   const sentLength = Number(header.readBigUInt64LE(8));
   if (stateLength > STATE_LIMIT || sentLength !== memoryLength) {

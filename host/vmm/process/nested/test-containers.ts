@@ -37,6 +37,7 @@ import { enginePaths } from "../../../engine/paths.ts";
 import { realParts } from "../../../engine/real-parts.ts";
 import { runAttached } from "../../../engine/test-run.ts";
 import type { MachineConfig } from "../../hypervisor.ts";
+import { vmmProcesses } from "./vmm-processes.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "dvm-nested-"));
 const paths = enginePaths(process.env, join(folder, "data"));
@@ -382,22 +383,7 @@ function leftovers(): string[] {
   ];
 }
 
-function vmmProcesses(): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => commandOf(pid).startsWith("dvm-vmm"));
-}
-
 /** The files that a process has mapped. */
 function mapsOf(pid: number): string {
   return readFileSync(`/proc/${pid}/maps`, "utf8");
-}
-
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
-  } catch {
-    return "";
-  }
 }

@@ -22,6 +22,7 @@ import { enginePaths } from "../../../engine/paths.ts";
 import { realParts } from "../../../engine/real-parts.ts";
 import { OWN_USER } from "../../../engine/test-run.ts";
 import type { MachineConfig } from "../../hypervisor.ts";
+import { commandOf, vmmProcesses } from "./vmm-processes.ts";
 
 /** Counts for ever, with a number of its own each time. */
 const COUNT = "n=0; while :; do echo $((n++)) $(cat /proc/sys/kernel/random/uuid); sleep 1; done";
@@ -204,19 +205,4 @@ async function startFromPool(words: readonly string[], script: string): Promise<
 
 function waitingProcesses(): number[] {
   return vmmProcesses().filter((pid) => commandOf(pid).includes("/pool"));
-}
-
-function vmmProcesses(): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => commandOf(pid).startsWith("dvm-vmm"));
-}
-
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
-  } catch {
-    return "";
-  }
 }

@@ -1,0 +1,33 @@
+/** Runs programs of tests in the nested host, and tells what each of their tests came to. */
+
+import assert from "node:assert/strict";
+import { join, resolve } from "node:path";
+import type { TestContext } from "node:test";
+import { hasLockedUp, type NestedRun, runInNestedHost } from "./nested-host.ts";
+
+const build = resolve(import.meta.dirname, "../../../../build");
+/** What containers run with there. */
+const PARTS = ["kernel/vmlinux", "agent/initramfs.cpio", "images/busybox"];
+const PROGRAMS = ["/usr/sbin/mkfs.ext4", "/usr/bin/passt", "/usr/sbin/nft", "/usr/sbin/ip"];
+
+/** @param least how many tests there are at least */
+export async function testInNestedHost(
+  t: TestContext,
+  { files, ...rest }: Omit<NestedRun, "programs">,
+  least: number,
+): Promise<void> {
+  const parts = PARTS.map((part) => [join("build", part), join(build, part)]);
+  const run = { ...rest, files: { ...Object.fromEntries(parts), ...files }, programs: PROGRAMS };
+  let result = await runInNestedHost(run);
+  if (hasLockedUp(result)) {
+    t.diagnostic("the nested host's own kernel locked up: the suite runs once more");
+    result = await runInNestedHost(run);
+  }
+  const { exitCode, output } = result;
+  const results = [...output.matchAll(/^ *(not )?ok \d+ - ([^\r\n]*)/gm)];
+  for (const [, failed, name] of results) {
+    await t.test(String(name), () => assert.equal(failed, undefined, output));
+  }
+  assert.equal(exitCode, 0, output);
+  assert.ok(results.length >= least, output);
+}
