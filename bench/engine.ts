@@ -11,14 +11,14 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { chooseBackend } from "../host/vmm/factory.ts";
 import { probeHost } from "../host/vmm/probe.ts";
-import { openOwnDaemon, processorTime } from "./engine/own-daemon.ts";
+import { openOwnDaemon } from "./engine/own-daemon.ts";
 import { openPodman, quiet } from "./engine/podman-container.ts";
 import { outputOf, rawPort } from "./engine/throughput.ts";
 import { describeEnvironment } from "./environment.ts";
 import { floodInitramfs, floorInitramfs } from "./floor/floor-initramfs.ts";
 import { startBareQemu } from "./floor/qemu.ts";
 import { interleave } from "./measure/interleave.ts";
-import { memoryOf } from "./measure/processes.ts";
+import { cpuTimeOf, memoryOf } from "./measure/processes.ts";
 import { spawned } from "./measure/spawned.ts";
 import { DVM } from "./paths.ts";
 import { report } from "./report.ts";
@@ -143,9 +143,9 @@ async function idleContainers(): Promise<void> {
   for (const name of names) {
     await time("run", "-d", "-m", "64m", "--name", name, "busybox", "sleep", "1000000");
   }
-  const before = await processorTime(daemon.pid);
+  const before = await cpuTimeOf(daemon.pid);
   await setTimeout(IDLE_TIME);
-  const used = (await processorTime(daemon.pid)) - before;
+  const used = (await cpuTimeOf(daemon.pid)) - before;
   const { rss, pss } = await memoryOf([daemon.pid]);
   process.stdout.write(
     `engine-idle: dvmd with ${idle} idle containers: ${rss.toFixed(0)} MiB resident, ` +

@@ -36,10 +36,3 @@ export async function openOwnDaemon(folder: string): Promise<OwnDaemon> {
     },
   };
 }
-
-/** Processor time that a process has used so far, in `milliseconds` (proc(5), /proc/PID/stat; ticks of 10 ms). */
-export async function processorTime(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * 10;
-}
