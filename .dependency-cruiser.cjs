@@ -34,10 +34,10 @@ module.exports = {
     {
       name: "guest-no-node",
       comment:
-        "the guest agent and the jail run on QuickJS, which has no modules of Node and no packages",
+        "the guest agent, the jail and quick runs are on QuickJS, which has no modules of Node and no packages",
       severity: "error",
       from: {
-        path: "^(guest-agent/(protocol|linux|init|container|syscalls)|host/vmm/jail/program)/",
+        path: "^(guest-agent/(protocol|linux|init|container|syscalls)|host/(vmm/jail/program|sys/quickjs|cli/quick))/",
         pathNot: TESTS,
       },
       to: { dependencyTypes: ["core", "npm", "npm-dev"] },
@@ -88,7 +88,17 @@ module.exports = {
       comment: "the command line reaches the engine through the API alone",
       severity: "error",
       from: { path: "^host/cli/", pathNot: TESTS },
-      to: { path: "^host/(engine|image|rootfs|vmm|agent|network|sys)/" },
+      to: {
+        path: "^host/(engine|image|rootfs|vmm|agent|network|sys)/",
+        pathNot: "^host/sys/quickjs/",
+      },
+    },
+    {
+      name: "quickjs-programs",
+      comment: "system calls of QuickJS's programs are for those alone",
+      severity: "error",
+      from: { path: "^host/", pathNot: `^host/(vmm/jail/program|sys/quickjs|cli/quick)/|${TESTS}` },
+      to: { path: "^host/sys/quickjs/" },
     },
     {
       name: "koffi-in-sys",

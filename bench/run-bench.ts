@@ -11,6 +11,7 @@ import { runControl } from "./arms/control.ts";
 import type { MachineSource } from "./arms/machine-source.ts";
 import { describeEnvironment, describeMore } from "./environment.ts";
 import { benchError } from "./errors.ts";
+import { freshCommandLine } from "./fresh-command-line.ts";
 import { benchLayout } from "./image/bench-layout.ts";
 import { runScenario } from "./measure/run-scenario.ts";
 import { type ArmResult, type BenchResult, RESULT_VERSION } from "./result/result.ts";
@@ -39,6 +40,7 @@ const REST = 200;
 export async function runBench(options: BenchOptions): Promise<BenchResult> {
   const scenarios = chooseScenarios(options.scenarios);
   const chosen = chooseArms(options);
+  await freshCommandLine(options.say);
   // in small letters: podman takes the path of a layout for the name of an image
   const folder = join(tmpdir(), `dvm-bench-${randomBytes(4).toString("hex")}`);
   await mkdir(folder, { mode: 0o700 });

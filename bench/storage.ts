@@ -13,10 +13,11 @@ import { chooseBackend } from "../host/vmm/factory.ts";
 import { probeHost } from "../host/vmm/probe.ts";
 import { buildImage } from "../images/build-image.ts";
 import { workloads } from "../images/workloads/recipe.ts";
+import { type OwnDaemon, openOwnDaemon } from "./engine/own-daemon.ts";
 import { describeEnvironment } from "./environment.ts";
 import { runCommand } from "./measure/command.ts";
 import { type Arm, interleave } from "./measure/interleave.ts";
-import { DVM, IMAGES } from "./paths.ts";
+import { IMAGES } from "./paths.ts";
 import { report } from "./report.ts";
 
 const FILE_MIB = 256;
@@ -37,19 +38,20 @@ const chosen = process.argv.slice(3);
 const isChosen = (scene: string) => chosen.length === 0 || chosen.includes(scene);
 const folder = await mkdtemp(join(tmpdir(), "dvm-bench-storage-"));
 const share = join(folder, "share");
-process.env.DVM_DATA_ROOT = join(folder, "data");
 const environment = await describeEnvironment();
 const accelerator = await acceleratorOfQemu();
+let daemon: OwnDaemon | undefined;
 try {
   await buildImage(workloads, {
     outDirectory: IMAGES,
     cacheDirectory: join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "dvm/images"),
     onProgress: (text) => process.stderr.write(`${text}\n`),
   });
+  await using own = await openOwnDaemon(folder);
+  daemon = own;
   if (["read", "git-status", "tree", "create"].some(isChosen)) await compareFolders();
   if (isChosen("limits")) await limits();
 } finally {
-  await runCommand(DVM, ["rm", "-f", "held"]).catch(() => {});
   await rm(folder, { recursive: true, force: true });
 }
 
@@ -59,6 +61,14 @@ async function compareFolders(): Promise<void> {
   const mounts = ["-v", `${share}:/s`, "-v", "disk:/d"];
   const words = ["run", "-d", "--name", "held", "--privileged", "--network", "none", "-m", "1g"];
   await dvm(...words, ...mounts, "workloads", "sleep", "100000");
+  try {
+    await compareAll();
+  } finally {
+    await dvm("rm", "-f", "held");
+  }
+}
+
+async function compareAll(): Promise<void> {
   await inside("cp -a /s/. /d/; git -C /d/tree status > /dev/null");
   await compare("read", (path) => `${DROP}; cat ${path}/file > /dev/null`);
   // the first refreshes the index with the inodes of where it is
@@ -70,7 +80,6 @@ async function compareFolders(): Promise<void> {
     const one = `mkdir ${path}/new; for i in $(seq 500); do echo x > ${path}/new/$i; done`;
     return `${one}; rm -r ${path}/new`;
   });
-  await dvm("rm", "-f", "held");
 }
 
 /** The same work on the host, on a shared folder, and on a disk of the container's own. */
@@ -106,7 +115,9 @@ async function limits(): Promise<void> {
     },
   });
   const busy = `timeout ${SECONDS} sh -c 'while :; do :; done'`;
-  const used = "grep usage_usec /sys/fs/cgroup/cpu.stat | cut -d' ' -f2";
+  // the two at once, by the shell itself: what programs use in between would count without their time
+  const used =
+    "{ read up rest </proc/uptime; read name usage </sys/fs/cgroup/cpu.stat; echo $up $usage; }";
   const many = `(for i in $(seq ${2 * pids}); do sleep 2 & done) 2> /dev/null`;
   const arms = [
     arm(
@@ -129,9 +140,10 @@ async function limits(): Promise<void> {
       `${prepare}; ${move(`if=/f of=/dev/null iflag=direct bs=4k count=${blocks}`)}`,
       (output) => rate(output, blocks) / iops,
     ),
-    arm(`cpus ${cpus}`, `${used}; ${timed(busy)}; ${used}`, (output) => {
-      const [from = 0, times = "", to = 0] = output.trim().split("\n");
-      return (Number(to) - Number(from)) / 1000 / milliseconds(String(times)) / cpus;
+    arm(`cpus ${cpus}`, `${used}; ${busy}; ${used}`, (output) => {
+      const [from = [], to = []] = output.split("\n").map((line) => line.split(" ").map(Number));
+      const [seconds = 0, microseconds = 0] = to.map((value, index) => value - (from[index] ?? 0));
+      return microseconds / 1e6 / seconds / cpus;
     }),
     arm(
       `memory ${memory}m`,
@@ -177,7 +189,9 @@ async function acceleratorOfQemu(): Promise<string> {
 }
 
 function dvm(...words: string[]) {
-  return runCommand(DVM, words);
+  if (daemon === undefined) throw new TypeError("no daemon");
+  const { command, args } = daemon.dvm(...words);
+  return runCommand(command, args);
 }
 
 async function inside(work: string): Promise<number> {

@@ -63,7 +63,12 @@ async function buildLibrary(source: string, output: string): Promise<void> {
 async function hashInputs(root: string): Promise<string> {
   const hash = createHash("sha256").update(await engineHash());
   hash.update(CLONE_MEMORY).update(await readFile(join(root, LIBRARY_SOURCE)));
-  for (const folder of ["host/vmm/jail", "host/vmm/jail/program", "guest-agent/linux"]) {
+  for (const folder of [
+    "host/vmm/jail",
+    "host/vmm/jail/program",
+    "host/sys/quickjs",
+    "guest-agent/linux",
+  ]) {
     for (const name of (await readdir(join(root, folder))).sort()) {
       if (!name.endsWith(".ts") || name.endsWith(".test.ts")) continue;
       hash.update(`${name}\0`).update(await readFile(join(root, folder, name)));

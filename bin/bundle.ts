@@ -6,9 +6,12 @@
  */
 
 import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { homedir } from "node:os";
+import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type BuildOptions, build, type Plugin } from "esbuild";
+import { buildProgram } from "../guest-agent/engine/build.ts";
+import { engineObjects } from "../guest-agent/engine/engine-objects.ts";
 
 /** A source as it was when the bundle was made: path below the project, time of its last change in `ms`, size. */
 type Source = readonly [path: string, modified: number, bytes: number];
@@ -21,11 +24,20 @@ const IMAGE_JOBS = "image-jobs.cjs";
 /** What that runs on its threads (`LayerPool`). */
 const LAYER_WORKER = "layer-worker.cjs";
 
-/** Makes the bundle unless it is there and all its sources are what they were. */
-export async function bundleCommandLine(
-  root: string,
-  onProgress: (text: string) => void,
-): Promise<void> {
+export interface BundleOptions {
+  /** the project's top folder */
+  readonly root: string;
+  /** folder for the source and the objects of QuickJS; shared by all checkouts */
+  readonly cacheDirectory: string;
+  readonly onProgress: (text: string) => void;
+}
+
+/** Makes the bundle unless it is there and all its sources are what they were. @throws AgentBuildError */
+export async function bundleCommandLine({
+  root,
+  cacheDirectory,
+  onProgress,
+}: BundleOptions): Promise<void> {
   const target = join(root, "build/cli");
   if (await isFresh(root, target)) return;
   onProgress("bundling the command line");
@@ -61,8 +73,9 @@ export async function bundleCommandLine(
       entryPoints: [join(root, "bin/load-bundle.ts")],
       outfile: join(fresh, LOADER),
     });
+    const quick = await buildQuick({ root, cacheDirectory, fresh, onProgress });
     const own = await statSources(root, [
-      ...Object.keys(commandLine.metafile.inputs),
+      ...new Set([...Object.keys(commandLine.metafile.inputs), ...quick, ...ENGINE]),
       "bin/load-bundle.ts",
       "bin/bundle.ts",
     ]);
@@ -81,6 +94,60 @@ export async function bundleCommandLine(
   } finally {
     await rm(fresh, { recursive: true, force: true });
   }
+}
+
+/** What `quick` is made with. */
+const ENGINE = ["engine.c", "allocator.c", "allocator.h", "compile.c", "bytecode.S"]
+  .concat(["engine-objects.ts", "build.ts", "bundle.ts"])
+  .map((name) => `guest-agent/engine/${name}`);
+
+/**
+ * What runs containers without Node (`host/cli/quick`), on the guest agent's engine: `quick`. It has ways and signals of
+ * its own in place of Node's modules; who needs another of them gives way to Node.
+ *
+ * @returns its sources, below the project
+ */
+async function buildQuick({
+  root,
+  cacheDirectory,
+  fresh,
+  onProgress,
+}: BundleOptions & { readonly fresh: string }): Promise<string[]> {
+  const engine = await engineObjects(cacheDirectory, onProgress);
+  const work = join(fresh, "quick-build");
+  await mkdir(work);
+  const entry = join(root, "host/cli/quick/main.ts");
+  const sources = await buildProgram({ entry, engine, work, plugins: [withoutNode(root)] });
+  await rename(join(work, "agent"), join(fresh, "quick"));
+  await rm(work, { recursive: true });
+  return sources.filter((path) => path.startsWith(`${root}/`)).map((path) => relative(root, path));
+}
+
+function withoutNode(root: string): Plugin {
+  return {
+    name: "without-node",
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^node:(path|os)$/ }, ({ path }) => ({
+        path: join(root, `host/cli/quick/node/${path.slice("node:".length)}.ts`),
+      }));
+      onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: "no-node" }));
+      onLoad({ filter: /.*/, namespace: "no-node" }, async ({ path }) => {
+        const all = Object.entries(await import(path)).filter(([name]) => name !== "default");
+        // of a constant there is nothing: whoever uses one fails at once, in every test
+        const functions = all.map(([name, value]) =>
+          typeof value === "function"
+            ? `export function ${name}() { refuse("${name}"); }`
+            : `export const ${name} = undefined;`,
+        );
+        const refuse = `function refuse(name) { throw new NotHere(\`${path} \${name}\`); }`;
+        return {
+          contents: `import { NotHere } from "./not-here.ts";\n${refuse}\n${functions.join("\n")}`,
+          resolveDir: join(root, "host/cli/quick"),
+          loader: "js",
+        };
+      });
+    },
+  };
 }
 
 const OPTIONS = {
@@ -131,6 +198,7 @@ return 1
 
 async function isFresh(root: string, target: string): Promise<boolean> {
   try {
+    await stat(join(target, "quick"));
     const sources: Source[] = JSON.parse(await readFile(join(target, "sources.json"), "utf8"));
     const same = await Promise.all(
       sources.map(async ([path, modified, bytes]) => {
@@ -145,7 +213,9 @@ async function isFresh(root: string, target: string): Promise<boolean> {
 }
 
 if (import.meta.main) {
-  await bundleCommandLine(join(import.meta.dirname, ".."), (text) =>
-    process.stderr.write(`${text}\n`),
-  );
+  await bundleCommandLine({
+    root: join(import.meta.dirname, ".."),
+    cacheDirectory: join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "dvm/agent"),
+    onProgress: (text) => process.stderr.write(`${text}\n`),
+  });
 }

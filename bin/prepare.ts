@@ -45,7 +45,11 @@ async function prepare(forTests: boolean): Promise<void> {
     cacheDirectory: join(cache, "agent"),
     onProgress: (text) => say(`jail: ${text}`),
   });
-  await bundleCommandLine(root, say);
+  await bundleCommandLine({
+    root,
+    cacheDirectory: join(cache, "agent"),
+    onProgress: (text) => say(text),
+  });
   for (const recipe of forTests ? [...projectImages, ...testImages] : projectImages) {
     await buildImage(recipe, {
       outDirectory: join(root, "build/images"),

@@ -19,6 +19,7 @@ import { prepareVolume } from "./prepare-volume.ts";
 import { cgroupSettings } from "./resources.ts";
 import { mountRoot } from "./root-filesystem.ts";
 import { mountShares } from "./shares.ts";
+import { swapTo } from "./swap.ts";
 import { MAPPED_ROOT, mountMapped, openUserNamespace } from "./user-namespace.ts";
 
 /** What containers share. */
@@ -109,6 +110,7 @@ export function assemble(
   const cgroup = Cgroup.create(sys, folders.cgroups, id);
   undo.push(() => cgroup.remove());
   cgroup.apply(settings);
+  if (spec.swap !== undefined) swapTo(sys, disks, { swap: spec.swap, undo });
   const devices = givenDevices(sys, disks, spec);
   if (!spec.privileged) restrictDevices(sys, cgroup, devices.rules);
   return {

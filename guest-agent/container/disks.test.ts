@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MS_RDONLY } from "../linux/mount.ts";
 import { RecordingSyscalls } from "../syscalls/recording-syscalls.ts";
+import { SyscallError } from "../syscalls/syscalls.ts";
 import { Disks } from "./disks.ts";
 
 function machine() {
@@ -120,4 +121,57 @@ test("a controller whose news got lost is asked, and a disk that never comes is 
     /no disk with the serial never/,
   );
   assert.equal(recording.text("/sys/class/scsi_host/host0/scan"), "- - -");
+});
+
+const NO_DEVICE = new SyscallError("write", 19, "ENODEV");
+
+/** A machine without a controller, but with places: the first has a device, the others are filled later. */
+function withPlaces() {
+  const { recording, disks } = machine();
+  const driver = "/sys/bus/platform/drivers/virtio-mmio";
+  recording
+    .folder(`${driver}/virtio-mmio.0`)
+    .file(`${driver}/bind`, "")
+    .file(`${driver}/unbind`, "");
+  for (const place of [0, 1, 2]) {
+    recording.folder(`/sys/bus/platform/devices/virtio-mmio.${place}`);
+  }
+  return { recording, disks };
+}
+
+/** What was written to the settings of a name that ends so, one after the other. */
+function written(recording: RecordingSyscalls, name: string): string[] {
+  let path = "";
+  return recording.made("open", "write").flatMap(([call, subject, bytes]) => {
+    if (call === "open") path = String(subject);
+    if (call === "open" || !path.endsWith(name)) return [];
+    return [new TextDecoder().decode(bytes as Uint8Array)];
+  });
+}
+
+test("an empty place is filled by binding it, and left with the disk's last use", () => {
+  const { recording, disks } = withPlaces();
+  const links = new Map([["/sys/block/vdc", "../devices/x/virtio-mmio.2/virtio9/block/vdc"]]);
+  recording.on("readlink", (path) => links.get(path) ?? "../devices/x/virtio-mmio.0/y");
+  recording.on("write", (_, bytes) => {
+    if (new TextDecoder().decode(bytes).endsWith(".1")) throw NO_DEVICE;
+    recording.file("/sys/block/vdc/serial", "plugged");
+    return bytes.length;
+  });
+  disks.acquire({ serial: "plugged", type: "ext4" });
+  assert.deepEqual(written(recording, "/bind"), ["virtio-mmio.1", "virtio-mmio.2"]);
+  assert.match(JSON.stringify(recording.made("mount")), /"source":"\/dev\/vdc"/);
+  disks.acquire({ serial: "image-1", type: "erofs" });
+  disks.release("image-1");
+  assert.deepEqual(written(recording, "/unbind"), []);
+  disks.release("plugged");
+  assert.deepEqual(written(recording, "/unbind"), ["virtio-mmio.2"]);
+});
+
+test("a disk that is in none of the places is refused at once", () => {
+  const { recording, disks } = withPlaces();
+  recording.on("write", () => {
+    throw NO_DEVICE;
+  });
+  assert.throws(() => disks.acquire({ serial: "never", type: "ext4" }), /no disk with the serial/);
 });

@@ -19,6 +19,13 @@ const LOOKS_FRESH = 50;
 
 /** The controllers of disks that come to a running machine. */
 const CONTROLLERS = "/sys/class/scsi_host";
+/**
+ * Where a machine has none, such a disk takes a place on the machine's bus that was empty, which its driver passed over
+ * and is bound to by hand.
+ */
+const PLACES = "/sys/bus/platform/devices";
+const PLACES_DRIVER = "/sys/bus/platform/drivers/virtio-mmio";
+const PLACE = /^virtio-mmio\.\d+$/;
 
 export interface DiskUse {
   readonly serial: string;
@@ -44,6 +51,8 @@ export class Disks {
   readonly #users = new Map<string, number>();
   /** names of devices by serial, as far as they were looked at */
   #devices = new Map<string, string>();
+  /** places that were bound by hand */
+  readonly #places = new Set<string>();
 
   constructor(sys: Syscalls, folder: string) {
     this.#sys = sys;
@@ -83,9 +92,19 @@ export class Disks {
 
   #giveUp(serial: string): void {
     const name = this.#devices.get(serial);
-    if (name === undefined || !name.startsWith("sd")) return;
+    if (name === undefined) return;
+    if (name.startsWith("sd")) writeSetting(this.#sys, `/sys/block/${name}/device/delete`, "1");
+    else if (!this.#leavePlace(name)) return;
     this.#devices.delete(serial);
-    writeSetting(this.#sys, `/sys/block/${name}/device/delete`, "1");
+  }
+
+  /** @returns whether the device was bound by hand */
+  #leavePlace(name: string): boolean {
+    if (this.#places.size === 0) return false;
+    const place = this.#sys.readlink(`/sys/block/${name}`).split("/").find(isPlace);
+    if (place === undefined || !this.#places.delete(place)) return false;
+    writeSetting(this.#sys, `${PLACES_DRIVER}/unbind`, place);
+    return true;
   }
 
   /**
@@ -99,12 +118,22 @@ export class Disks {
       if (!this.#devices.has(wanted)) this.#devices = findDevices(this.#sys, this.#known(look));
       const device = this.#devices.get(wanted);
       if (device !== undefined) return `/dev/${device}`;
+      if (look === 0 && this.#fillPlaces()) continue;
       const controllers = listFolderIfAny(this.#sys, CONTROLLERS);
       if (controllers.length === 0 || look === LOOKS) break;
       if (look === LOOKS_ALONE) askControllers(this.#sys, controllers);
       this.#sys.poll([], LOOK_AGAIN);
     }
     throw containerError("CONTAINER_SPEC", `no disk with the serial ${serial}`);
+  }
+
+  /** Has the driver look at the places that it passed over. @returns whether there is a device now */
+  #fillPlaces(): boolean {
+    const bound = new Set(listFolderIfAny(this.#sys, PLACES_DRIVER));
+    const places = listFolderIfAny(this.#sys, PLACES).filter(isPlace);
+    const filled = places.filter((place) => !bound.has(place) && bind(this.#sys, place));
+    for (const place of filled) this.#places.add(place);
+    return filled.length > 0;
   }
 
   /** What is known needs no second look, until it may be out of date: a name is another disk's one day. */
@@ -126,6 +155,19 @@ export class Disks {
       this.#sys.rmdir(target);
       throw error;
     }
+  }
+}
+
+const isPlace = (name: string): boolean => PLACE.test(name);
+
+/** A place that is still empty has no device (virtio_mmio_probe of drivers/virtio/virtio_mmio.c). */
+function bind(sys: Syscalls, place: string): boolean {
+  try {
+    writeSetting(sys, `${PLACES_DRIVER}/bind`, place);
+    return true;
+  } catch (error) {
+    if (isSyscallError(error, "ENODEV")) return false;
+    throw error;
   }
 }
 

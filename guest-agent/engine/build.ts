@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import type { Plugin } from "esbuild";
 import { bundle } from "./bundle.ts";
 import { cpioArchive } from "./cpio.ts";
 import { engineHash, engineObjects, linkProgram } from "./engine-objects.ts";
@@ -13,9 +14,10 @@ import { runTool } from "./run-tool.ts";
 const guestAgent = join(import.meta.dirname, "..");
 const MANIFEST = "manifest.json";
 const MANIFEST_VERSION = 1;
+const WARM_UP_SOURCE = "warm-up.c";
 
 export interface BuildAgentOptions {
-  /** folder for `agent`, `agent.js`, `initramfs.cpio` and `manifest.json` */
+  /** folder for `agent`, `agent.js`, `initramfs.cpio`, `warm-up` and `manifest.json` */
   readonly outDirectory: string;
   /** folder for the source and the objects of QuickJS; shared by all checkouts */
   readonly cacheDirectory: string;
@@ -44,6 +46,7 @@ export async function buildAgent(options: BuildAgentOptions): Promise<AgentManif
   const work = await mkdtemp(join(outDirectory, "build-"));
   try {
     await buildProgram({ entry: join(guestAgent, "init/main.ts"), engine, work });
+    await buildWarmUp(work);
     const agent = await readFile(join(work, "agent"));
     await writeFile(join(work, "initramfs.cpio"), initramfs(agent));
     return await publish({ work, outDirectory, inputs });
@@ -52,19 +55,35 @@ export async function buildAgent(options: BuildAgentOptions): Promise<AgentManif
   }
 }
 
-/** Bundles, compiles and links a program: `agent.js` and `agent` in `work`. @throws AgentBuildError */
+/**
+ * Bundles, compiles and links a program: `agent.js` and `agent` in `work`.
+ *
+ * @returns paths of the files that it is made from
+ * @throws AgentBuildError
+ */
 export async function buildProgram(options: {
   readonly entry: string;
   readonly engine: Awaited<ReturnType<typeof engineObjects>>;
   readonly work: string;
-}): Promise<void> {
-  const { entry, engine, work } = options;
+  /** of esbuild, for modules that are elsewhere here */
+  readonly plugins?: readonly Plugin[];
+}): Promise<readonly string[]> {
+  const { entry, engine, work, plugins } = options;
   const script = join(work, "agent.js");
   const bytecode = join(work, "agent.bytecode");
-  await bundle(entry, script);
+  const sources = await bundle(entry, script, plugins);
   const tool = { directory: work, failure: "AGENT_COMPILE" } as const;
   await runTool(engine.compiler, [script, bytecode], tool);
   await linkProgram({ engine, bytecode, output: join(work, "agent"), workDirectory: work });
+  return sources;
+}
+
+/** Builds the program that machines run once before they are anybody's: `warm-up` in `work`. @throws AgentBuildError */
+async function buildWarmUp(work: string): Promise<void> {
+  const flags = ["-static", "-no-pie", "-s", "-O1", "-Wall", "-Wno-unused-result"];
+  const source = join(import.meta.dirname, WARM_UP_SOURCE);
+  const tool = { directory: work, failure: "AGENT_COMPILE" } as const;
+  await runTool("musl-gcc", [...flags, "-D_GNU_SOURCE", "-o", "warm-up", source], tool);
 }
 
 /** The root that the kernel starts with; the agent leaves it for a tmpfs at once. */
@@ -84,7 +103,7 @@ async function publish(options: {
 }): Promise<AgentManifest> {
   const { work, outDirectory, inputs } = options;
   const sizes: Record<string, number> = {};
-  for (const name of ["agent", "agent.js", "initramfs.cpio"]) {
+  for (const name of ["agent", "agent.js", "initramfs.cpio", "warm-up"]) {
     sizes[name] = (await stat(join(work, name))).size;
     await rename(join(work, name), join(outDirectory, name));
   }
@@ -130,6 +149,7 @@ async function isComplete(outDirectory: string, manifest: AgentManifest): Promis
 /** Hash of every source of the agent and of its build, tests aside. */
 async function hashInputs(): Promise<string> {
   const hash = createHash("sha256").update(await engineHash());
+  hash.update(await readFile(join(import.meta.dirname, WARM_UP_SOURCE)));
   const files = await readdir(guestAgent, { recursive: true });
   for (const name of files.sort()) {
     if (!name.endsWith(".ts") || name.endsWith(".test.ts")) continue;

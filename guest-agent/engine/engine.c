@@ -232,17 +232,13 @@ static int utf8_length(const uint8_t *p, size_t left)
     return length;
 }
 
-/* decode(view): its bytes as a string; a byte that is not part of valid UTF-8 becomes U+DC00 + byte */
-static JSValue js_decode(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+/* Bytes as a string; one that is not part of valid UTF-8 becomes U+DC00 + byte. */
+static JSValue string_of(JSContext *ctx, const uint8_t *memory, size_t length)
 {
-    size_t length, from = 0, to = 0;
-    const uint8_t *memory = view_memory(ctx, argv[0], &length);
-    uint8_t *text;
+    size_t from = 0, to = 0;
+    uint8_t *text = js_malloc(ctx, length * 3 + 1);
     JSValue string;
 
-    if (!memory)
-        return JS_EXCEPTION;
-    text = js_malloc(ctx, length * 3 + 1);
     if (!text)
         return JS_EXCEPTION;
     while (from < length) {
@@ -260,6 +256,15 @@ static JSValue js_decode(JSContext *ctx, JSValueConst self, int argc, JSValueCon
     string = JS_NewStringLen(ctx, (const char *)text, to);
     js_free(ctx, text);
     return string;
+}
+
+/* decode(view): its bytes as a string, as `string_of` makes it */
+static JSValue js_decode(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+{
+    size_t length;
+    const uint8_t *memory = view_memory(ctx, argv[0], &length);
+
+    return memory ? string_of(ctx, memory, length) : JS_EXCEPTION;
 }
 
 static void print_text(JSContext *ctx, JSValueConst value)
@@ -317,7 +322,7 @@ static void add_engine(JSContext *ctx, int argc, char **argv)
     JSValue arguments = JS_NewArray(ctx);
 
     for (int i = 0; i < argc; i++)
-        JS_SetPropertyUint32(ctx, arguments, i, JS_NewString(ctx, argv[i]));
+        JS_SetPropertyUint32(ctx, arguments, i, string_of(ctx, (const uint8_t *)argv[i], strlen(argv[i])));
     JS_SetPropertyStr(ctx, engine, "arguments", arguments);
     add_function(ctx, engine, "syscall", js_syscall, 1);
     add_function(ctx, engine, "address", js_address, 1);

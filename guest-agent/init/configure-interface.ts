@@ -40,7 +40,9 @@ export function configureInterface(sys: Syscalls, wanted: Interface): void {
   const known = knownDevice(sys, wanted);
   withRouteSocket(sys, wanted.name, (socket) => {
     const device = known ?? makeCarried(sys, socket, { ...wanted, address: mac });
-    setUp(socket, device, { ...wanted, ownAddress: mac, prefixed: addresses, routers: gateways });
+    const isCarrier = wanted.clonedMac !== undefined && carriesOthers(sys, device);
+    const settings = { ownAddress: mac, prefixed: addresses, routers: gateways, isCarrier };
+    setUp(socket, device, { ...wanted, ...settings });
   });
 }
 
@@ -48,14 +50,20 @@ interface Settings extends Interface {
   readonly ownAddress: Uint8Array;
   readonly prefixed: readonly Prefixed[];
   readonly routers: readonly Uint8Array[];
+  /** whether devices on it are in use */
+  readonly isCarrier: boolean;
 }
 
 function setUp(socket: RouteSocket, { device, index }: Device, wanted: Settings): void {
   // A device is renamed while it is down.
   if (device !== wanted.name) changeLink(socket, index, [rt.IFLA_IFNAME, asText(wanted.name)]);
-  // A device takes an address while it is down too.
-  if (wanted.clonedMac !== undefined)
-    changeLink(socket, index, [rt.IFLA_ADDRESS, wanted.ownAddress]);
+  // What the device has made of the address that it had goes when it is down; but those on it would be down, too.
+  if (wanted.clonedMac !== undefined) {
+    socket.ask(rt.RTM_NEWLINK, {
+      body: linkBody(index, 0, wanted.isCarrier ? 0 : IFF_UP),
+      attributes: [[rt.IFLA_ADDRESS, wanted.ownAddress]],
+    });
+  }
   socket.ask(rt.RTM_NEWLINK, {
     body: linkBody(index, IFF_UP),
     attributes: [[rt.IFLA_MTU, uint32(wanted.mtu)]],
@@ -65,6 +73,25 @@ function setUp(socket: RouteSocket, { device, index }: Device, wanted: Settings)
     socket.ask(rt.RTM_NEWADDR, { flags, ...addressRequest(address, index) });
   for (const gateway of wanted.routers)
     socket.ask(rt.RTM_NEWROUTE, { flags, ...routeRequest(gateway, index) });
+  for (const gateway of wanted.routers) lookFor(socket, gateway, index);
+}
+
+/**
+ * Asks the network who has a router's address, as the first packet to it would. passt learns the guest's MAC address
+ * by the guest's first frame, and until then nobody who comes from outside is heard. IPv6 sends frames by itself.
+ */
+function lookFor(socket: RouteSocket, gateway: Uint8Array, index: number): void {
+  if (familyOf(gateway) !== AF_INET) return;
+  const request = { flags: rt.NLM_F_CREATE, ...neighbourRequest(gateway, index) };
+  // one that has been asked for in vain, from an address of before, would be waited for
+  for (const type of [rt.RTM_DELNEIGH, rt.RTM_NEWNEIGH]) {
+    try {
+      socket.ask(type, request);
+    } catch (error) {
+      // nothing depends on it but who asks first
+      if (!isSyscallError(error)) throw error;
+    }
+  }
 }
 
 export type LeavingInterface = RequestOf<"container.network">["disconnect"][number];
@@ -169,6 +196,17 @@ function routeRequest(gateway: Uint8Array, index: number) {
   return { body: routeBody(gateway), attributes };
 }
 
+/** The kernel is to behave as if it had a packet for the neighbour (`NTF_USE`). */
+function neighbourRequest(neighbour: Uint8Array, index: number) {
+  const attributes: Attribute[] = [[rt.NDA_DST, neighbour]];
+  const body = new Uint8Array(rt.NDMSG.size);
+  const { ndm_family, ndm_ifindex, ndm_flags } = rt.NDMSG.fields;
+  body[ndm_family.offset] = familyOf(neighbour);
+  new DataView(body.buffer).setUint32(ndm_ifindex.offset, index, true);
+  body[ndm_flags.offset] = rt.NTF_USE;
+  return { body, attributes };
+}
+
 function parsePrefixed(text: string): Prefixed {
   const [, address = "", prefix = ""] = /^([^/]*)\/(\d{1,3})$/.exec(text) ?? [];
   const bytes = parseIpAddress(address);
@@ -202,17 +240,23 @@ function findDevice(sys: Syscalls, mac: string): Device | undefined {
   return undefined;
 }
 
+/** A device names those on it by links (net/core/dev.c, netdev_adjacent_sysfs_add). */
+function carriesOthers(sys: Syscalls, { device }: Device): boolean {
+  return listFolder(sys, `${DEVICES}/${device}`).some((name) => name.startsWith("upper_"));
+}
+
 function deviceIndex(sys: Syscalls, device: string): number {
   return Number(readText(sys, `${DEVICES}/${device}/ifindex`));
 }
 
-function linkBody(index: number, flags: number): Uint8Array {
+/** @param change which of the flags are to change */
+function linkBody(index: number, flags: number, change: number = flags): Uint8Array {
   const body = new Uint8Array(rt.IFINFOMSG.size);
   const view = new DataView(body.buffer);
   const { ifi_index, ifi_flags, ifi_change } = rt.IFINFOMSG.fields;
   view.setUint32(ifi_index.offset, index, true);
   view.setUint32(ifi_flags.offset, flags, true);
-  view.setUint32(ifi_change.offset, flags, true);
+  view.setUint32(ifi_change.offset, change, true);
   return body;
 }
 

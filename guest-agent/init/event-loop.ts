@@ -16,22 +16,26 @@ class Watched implements Watch {
   readonly fd: Fd;
   readonly onReady: ReadyHandler;
   readonly #onChange: () => void;
-  #events: number;
+  #asPolled: PollFd;
 
   constructor(watch: Watch, onReady: ReadyHandler, onChange: () => void) {
     this.fd = watch.fd;
     this.onReady = onReady;
-    this.#events = watch.events;
+    this.#asPolled = { fd: watch.fd, events: watch.events };
     this.#onChange = onChange;
   }
 
+  get asPolled(): PollFd {
+    return this.#asPolled;
+  }
+
   get events(): number {
-    return this.#events;
+    return this.#asPolled.events;
   }
 
   set events(events: number) {
-    if (events === this.#events) return;
-    this.#events = events;
+    if (events === this.#asPolled.events) return;
+    this.#asPolled = { fd: this.fd, events };
     this.#onChange();
   }
 }
@@ -88,9 +92,18 @@ export class EventLoop {
     this.#waiting = undefined;
   }
 
-  /** A watch that waits for nothing is left out: poll would report POLLHUP of it for ever. */
+  /**
+   * A watch that waits for nothing is left out: poll would report POLLHUP of it for ever. A stream that has no room
+   * changes this twice for each of its pieces, and calling a function for each watch takes QuickJS five times as long.
+   */
   #wait(): Waiting {
-    const watched = [...this.#watched].filter(({ events }) => events !== 0);
-    return { watched, fds: watched.map(({ fd, events }) => ({ fd, events })) };
+    const watched: Watched[] = [];
+    const fds: PollFd[] = [];
+    for (const each of this.#watched) {
+      if (each.events === 0) continue;
+      watched.push(each);
+      fds.push(each.asPolled);
+    }
+    return { watched, fds };
   }
 }

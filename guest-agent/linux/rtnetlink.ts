@@ -1,4 +1,4 @@
-/** Messages that configure network devices (include/uapi/linux/netlink.h, rtnetlink.h, if_link.h, if_addr.h). */
+/** Messages that configure network devices (include/uapi/linux: netlink.h, rtnetlink.h, if_link.h, if_addr.h, neighbour.h). */
 
 import type { StructLayout } from "./layout.ts";
 
@@ -8,6 +8,8 @@ export const RTM_NEWADDR = 20;
 export const RTM_DELADDR = 21;
 export const RTM_NEWROUTE = 24;
 export const RTM_DELROUTE = 25;
+export const RTM_NEWNEIGH = 28;
+export const RTM_DELNEIGH = 29;
 export const NLMSG_ERROR = 2;
 export const NLM_F_REQUEST = 0x1;
 export const NLM_F_ACK = 0x4;
@@ -26,6 +28,8 @@ export const MACVLAN_MODE_PRIVATE = 1;
 export const IFA_ADDRESS = 1;
 export const IFA_LOCAL = 2;
 export const IFA_F_NODAD = 0x02;
+export const NDA_DST = 1;
+export const NTF_USE = 0x01;
 export const RTA_OIF = 4;
 export const RTA_GATEWAY = 5;
 export const RT_TABLE_MAIN = 254;
@@ -86,5 +90,19 @@ export const RTMSG = {
     rtm_scope: { offset: 6, size: 1 },
     rtm_type: { offset: 7, size: 1 },
     rtm_flags: { offset: 8, size: 4 },
+  },
+} as const satisfies StructLayout;
+
+/** After the header of RTM_NEWNEIGH. */
+export const NDMSG = {
+  name: "struct ndmsg",
+  headers: ["linux/neighbour.h"],
+  size: 12,
+  fields: {
+    ndm_family: { offset: 0, size: 1 },
+    ndm_ifindex: { offset: 4, size: 4 },
+    ndm_state: { offset: 8, size: 2 },
+    ndm_flags: { offset: 10, size: 1 },
+    ndm_type: { offset: 11, size: 1 },
   },
 } as const satisfies StructLayout;

@@ -56,6 +56,8 @@ export const SYS = {
   sync: 162,
   mount: 165,
   umount2: 166,
+  swapon: 167,
+  swapoff: 168,
   reboot: 169,
   sethostname: 170,
   setdomainname: 171,

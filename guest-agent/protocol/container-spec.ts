@@ -39,6 +39,15 @@ export const resources = object({
 });
 export type Resources = Infer<typeof resources>;
 
+/** Where memory goes for which there is no room; the limit of it is `memorySwap`. */
+export const swapSpec = object({
+  /** serial of the virtio disk, which holds the header of a swap area */
+  serial: string,
+  /** how readily memory is swapped out, 0 to 100; absent: the kernel's own 60 */
+  swappiness: optional(integer(0, 100)),
+});
+export type SwapSpec = Infer<typeof swapSpec>;
+
 export const rlimit = object({
   /** name in lower case without `RLIMIT_`, such as `nofile` */
   name: string,
@@ -194,6 +203,8 @@ export const containerSpec = object({
   /** kernel parameters of the container's namespaces, name with dots to value */
   sysctls: record(string),
   resources,
+  /** absent: the machine has none of the container's own */
+  swap: optional(swapSpec),
   /** `private` or `host` (the guest's own), for each namespace that may be shared with the guest */
   namespaces: object({
     network: oneOf("private", "guest"),

@@ -12,6 +12,7 @@ export type {
   Rlimit,
   Rootfs,
   Stdio,
+  SwapSpec,
   TerminalSize,
 } from "./container-spec.ts";
 export { FRAME_HEADER_SIZE } from "./frame.ts";

@@ -211,7 +211,7 @@ function joined(pieces: readonly Piece[]): Piece {
   return { bytes: whole, isFramed: false };
 }
 
-/** What a receiver is told; `onData` gets views of the pieces that the transport brought. */
+/** What a receiver is told; `onData` gets views of what the transport brought, valid during the call. */
 export interface IncomingHandlers {
   readonly onData: (bytes: Uint8Array) => void;
   readonly onEnd: () => void;

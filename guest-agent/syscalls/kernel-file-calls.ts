@@ -137,32 +137,61 @@ function readlinkat(kernel: Kernel, dirfd: Fd, path: string): string {
 
 /** Pieces of one call: all of the longest frame, in pieces of 32 KiB. */
 const MAX_VECTORS = 33;
-/** struct iovec (linux/uio.h): base at 0 and length at 8 of each 16 bytes, as four words of 32 bits. */
-const vectors = new Int32Array(4 * MAX_VECTORS);
 const WORD = 0x1_0000_0000;
 
-/** Integers of 32 bits are what QuickJS counts with fastest: an address's upper half is worked out once for all. */
+/** Pieces from an address on, as struct iovec (linux/uio.h): base at 0 and length at 8 of each 16 bytes. */
+interface Vectors {
+  /** four words of 32 bits for each */
+  readonly words: Int32Array;
+  /** what they are of at most, in `bytes` */
+  readonly most: number;
+}
+
+/** By address: the few buffers that output goes out of come again and again. */
+const vectorsAt = new Map<number, Vectors>();
+const MOST_KEPT = 8;
+
 function writeInPieces(
   kernel: Kernel,
   { fd, bytes, piece }: { readonly fd: Fd; readonly bytes: Uint8Array; readonly piece: number },
 ): number {
-  const { length } = bytes;
-  if (length <= piece) return kernel.call("write", fd, bytes, length);
-  const address = kernel.address(bytes);
+  if (bytes.length <= piece) return kernel.call("write", fd, bytes, bytes.length);
+  const { words, most } = keptVectors(kernel.address(bytes), piece);
+  const length = Math.min(bytes.length, most);
+  const rest = length % piece;
+  const count = (length - rest) / piece;
+  if (rest === 0) return kernel.call("writev", fd, words, count);
+  const last = 4 * count + 2;
+  words[last] = rest;
+  try {
+    return kernel.call("writev", fd, words, count + 1);
+  } finally {
+    words[last] = piece;
+  }
+}
+
+function keptVectors(address: number, piece: number): Vectors {
+  const kept = vectorsAt.get(address);
+  if (kept?.words[2] === piece) return kept;
+  if (vectorsAt.size >= MOST_KEPT) vectorsAt.clear();
+  const made = vectorsFrom(address, piece);
+  vectorsAt.set(address, made);
+  return made;
+}
+
+/** Integers of 32 bits are what QuickJS counts with fastest: an address's upper half is worked out once for all. */
+function vectorsFrom(address: number, piece: number): Vectors {
+  const words = new Int32Array(4 * MAX_VECTORS);
   const high = Math.floor(address / WORD);
   const low = address - high * WORD;
-  // what lies across a border of 4 GiB goes in two calls
-  const most = Math.min(length, WORD - low, MAX_VECTORS * piece);
-  let word = 0;
-  for (let at = 0; at < most; at += piece) {
-    vectors[word] = (low + at) | 0;
-    vectors[word + 1] = high;
-    vectors[word + 2] = piece;
-    word += 4;
+  const start = low | 0;
+  for (let word = 0, at = 0; word < words.length; word += 4, at += piece) {
+    words[word] = (start + at) | 0;
+    words[word + 1] = high;
+    words[word + 2] = piece;
   }
-  const rest = most % piece;
-  if (rest !== 0) vectors[word - 2] = rest;
-  return kernel.call("writev", fd, vectors, word / 4);
+  // what lies across a border of 4 GiB goes in two calls
+  return { words, most: Math.min(WORD - low, MAX_VECTORS * piece) | 0 };
 }
 
 /** What the last call was about, in memory: a loop asks for the same again and again. */

@@ -11,6 +11,8 @@ export function kernelMachineCalls(kernel: Kernel): MachineCalls {
     sethostname: (name) => void kernel.about(name, "sethostname", name, kernel.encode(name).length),
     setdomainname: (name) =>
       void kernel.about(name, "setdomainname", name, kernel.encode(name).length),
+    swapon: (path, flags) => void kernel.about(path, "swapon", path, flags),
+    swapoff: (path) => void kernel.about(path, "swapoff", path),
     uname: () => {
       const names = new Uint8Array(NEW_UTSNAME.size);
       kernel.call("uname", names);

@@ -125,6 +125,43 @@ describe("kernelSyscalls", () => {
     assert.equal(calls, 2);
   });
 
+  it("writes what is long by one call in pieces, whatever was written from there before", () => {
+    const written: [base: number, length: number][][] = [];
+    const writev = (_fd: unknown, vectors: SyscallArgument | undefined, count: unknown) => {
+      const view = viewOf(vectors);
+      const each = Array.from({ length: Number(count) }, (_, index): [number, number] => [
+        Number(view.getBigUint64(16 * index, true)),
+        Number(view.getBigUint64(16 * index + 8, true)),
+      ]);
+      written.push(each);
+      return each.reduce((sum, [, length]) => sum + length, 0);
+    };
+    const sys = kernelSyscalls(fakeEngine({ [SYS.writev]: writev }));
+    const start = 0x7fff_1234_5678;
+    for (const length of [250, 200, 300]) {
+      assert.equal(sys.writeInPieces(3, new Uint8Array(length), 100), length);
+    }
+    assert.deepEqual(
+      written.map((each) => each.map(([base, length]) => [base - start, length])),
+      [
+        [
+          [0, 100],
+          [100, 100],
+          [200, 50],
+        ],
+        [
+          [0, 100],
+          [100, 100],
+        ],
+        [
+          [0, 100],
+          [100, 100],
+          [200, 100],
+        ],
+      ],
+    );
+  });
+
   it("polls again after an interruption", () => {
     let calls = 0;
     const poll = (fds: SyscallArgument | undefined) => {

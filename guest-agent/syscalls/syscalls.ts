@@ -273,6 +273,9 @@ export interface DeviceCalls {
 /** The machine as a whole. */
 export interface MachineCalls {
   sethostname(name: string): void;
+  /** Has memory swapped to the device at `path`; `flags` are `SWAP_FLAG_*` of `linux/swap.ts`. */
+  swapon(path: string, flags: number): void;
+  swapoff(path: string): void;
   setdomainname(name: string): void;
   /** Release of the running kernel (uname). */
   uname(): { readonly release: string };

@@ -8,7 +8,7 @@ import {
   type OutgoingStream,
 } from "#protocol";
 
-/** Most pieces that wait as they came: a guest that sends byte by byte must not cost an object each. */
+/** Most pieces that wait one by one: a guest that sends byte by byte must not cost an object each. */
 const MAX_PIECES = 256;
 
 /** Output of a process: what has been handed to its reader, the guest may send again. */
@@ -30,7 +30,8 @@ export class GuestReadable extends Readable {
       onData: (bytes) => {
         if (this.#pending.length >= MAX_PIECES)
           this.#pending.splice(0, MAX_PIECES, Buffer.concat(this.#pending));
-        this.#pending.push(bytes);
+        // what comes is valid during the call
+        this.#pending.push(Buffer.from(bytes));
         this.#handOn();
       },
       onEnd: () => {

@@ -55,6 +55,11 @@ export async function runCli(
     if (name === "__complete") {
       return await printCompletions(rest, contextOf(world, { dataRoot, host }, doors));
     }
+    if (name === "__follow") {
+      const { follow } = await import("./follow.ts");
+      failed = { name: "run", runsContainer: true };
+      return await follow(rest, contextOf(world, { dataRoot, host }, doors));
+    }
     const { command, row } = await findCommand(name);
     failed = {
       name,

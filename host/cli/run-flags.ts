@@ -59,7 +59,7 @@ function deviceRateFlags() {
 
 const supported = {
   "add-host": listFlag({
-    help: "Add a custom host-to-IP mapping (host:ip)",
+    help: "Add a custom host-to-IP mapping (host:ip, or host:host-gateway)",
     parse: parseExtraHost,
   }),
   attach: listFlag({

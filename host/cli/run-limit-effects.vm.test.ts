@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { globSync } from "node:fs";
 import { after, describe, it } from "node:test";
-import { TestUser } from "./test-dvm.ts";
+import { TestUser, until } from "./test-dvm.ts";
 import { assertFreedMemoryComesBack } from "./test-freed-memory.ts";
 
 // what is looked at here is a machine that has booted; of clones, see template.vm.test.ts
@@ -65,4 +66,19 @@ describe("processors", () => {
     const [seconds = 0, used = 0] = to.map((value, index) => value - (from[index] ?? 0));
     return used / 1e6 / seconds;
   }
+});
+
+describe("weights", () => {
+  it("leave no control group on the host, however the container ends", async (t) => {
+    if (process.getuid?.() !== 0) return t.skip("control groups of the host are root's");
+    for (const command of ["true", "/no/such/program"]) {
+      const flags = ["--rm", "--cpu-shares", "512", ...NO_NETWORK];
+      const { out } = await user.dvm(["create", ...flags, "busybox", command]);
+      const id = out.slice(0, 12);
+      assert.match(id, /^[0-9a-f]{12}$/);
+      await user.dvm(["start", "--attach", id]);
+      await until("its removal", async () => !(await user.dvm(["ps", "-aq"])).out.includes(id));
+      assert.deepEqual(globSync(`/sys/fs/cgroup/{,*/}dvm/${id}`), []);
+    }
+  });
 });

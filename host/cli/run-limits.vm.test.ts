@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { TestUser } from "./test-dvm.ts";
+import { TestUser, until } from "./test-dvm.ts";
 
 const user = new TestUser();
 after(() => user[Symbol.dispose]());
@@ -70,6 +72,55 @@ describe("the limits of dvm run", () => {
     const script = "tail /dev/zero; echo $?";
     const result = await user.dvm(["run", "--rm", "-m", "24m", "busybox", "sh", "-c", script]);
     assert.deepEqual([result.code, result.out], [0, "137\n"]);
+  });
+
+  it("of swap are memory beyond the memory, on a disk of the host while it is used", async () => {
+    const limits = "-d --name swapping -m 32m --memory-swap 96m --memory-swappiness 70".split(" ");
+    const held = "cat /proc/sys/vm/swappiness; dd if=/dev/zero bs=56M count=1 | sleep 1000";
+    const words = ["run", ...limits, "--network", "none", "busybox", "sh", "-c", held];
+    const { err, code } = await user.dvm(words);
+    assert.deepEqual([err, code], ["", 0]);
+    const [id = ""] = user.files("containers");
+    const path = join(user.dataRoot, "containers", id, "swap.img");
+    await until("swap", () => statSync(path).blocks * 512 > 20 * MIB);
+    assert.equal((await user.dvm(["logs", "swapping"])).out, "70\n");
+    const inspect = ["inspect", "-f", "{{.EffectiveLimits.MemorySwap}}", "swapping"];
+    assert.equal((await user.dvm(inspect)).out, `${96 * MIB}\n`);
+    const refused = await user.dvm(["snapshot", "create", "swapping"]);
+    assert.match(refused.err, /its memory may be swapped/);
+    const more = ["exec", "swapping", "sh", "-c", "tail /dev/zero"];
+    assert.equal((await user.dvm(more)).code, 137);
+    await user.dvm(["kill", "swapping"]);
+    await user.dvm(["wait", "swapping"]);
+    assert.equal(existsSync(path), false);
+    await user.dvm(["rm", "swapping"]);
+  });
+
+  it("of memory alone have no swap, whatever is asked of its use", async () => {
+    const limits = "-m 32m --memory-swappiness 70".split(" ");
+    const script = "wc -l </proc/swaps; dd if=/dev/zero of=/dev/null bs=48M count=1; echo $?";
+    const words = ["run", "--rm", ...limits, "--network", "none", "busybox", "sh", "-c", script];
+    const { out, err } = await user.dvm(words);
+    assert.equal(out, "1\n137\n");
+    assert.match(err, /MemorySwappiness is discarded/);
+  });
+
+  it("that a running machine is too small for are told of, and count from the next start on", async () => {
+    const flags = ["--network", "none", "-m", "64m", "--cpus", "1"];
+    await user.dvm(["run", "-d", "--name", "small", ...flags, "busybox", "sleep", "1000"]);
+    const look = ["exec", "small", "sh", "-c", "nproc; wc -l </proc/swaps"];
+    assert.equal((await user.dvm(look)).out, "1\n1\n");
+    const more = "--cpus 2 --cpuset-cpus 0-1 -m 128m --memory-swap 160m".split(" ");
+    const { err, code } = await user.dvm(["update", ...more, "small"]);
+    assert.match(err, /has \d+ MiB of memory until.*has 1 vCPU until.*has 0 MiB of swap until/s);
+    assert.equal(code, 0);
+    const other = await user.dvm(["update", "--cpuset-cpus", "1", "small"]);
+    assert.match(other.err, /has 1 vCPU .*none of 1\n/);
+    await user.dvm(["restart", "-t", "0", "small"]);
+    assert.equal((await user.dvm(look)).out, "2\n2\n");
+    const fewer = await user.dvm(["update", "-m", "32m", "--memory-swap", "32m", "small"]);
+    assert.equal(fewer.err, "");
+    await user.dvm(["rm", "-f", "small"]);
   });
 
   it("stop a fork bomb, and the container's end takes it along", async () => {

@@ -3,8 +3,7 @@
 import { join } from "node:path";
 import { apiRoutes } from "../api/server/api-routes.ts";
 import { ApiServer } from "../api/server/api-server.ts";
-import { availableEngine } from "../api/server/available-engine.ts";
-import { ServedEngine } from "../api/server/served-engine.ts";
+import { servedEngine } from "../api/server/served-engine.ts";
 import { tellCaller } from "../api/server/told-work.ts";
 import { Daemon } from "../engine/daemon/daemon.ts";
 import { ImageEngine } from "../engine/images/image-engine.ts";
@@ -27,10 +26,10 @@ export async function testDaemon(test: TestEngine): Promise<TestDaemon> {
   );
   const images = await ImageEngine.open(dataRoot);
   const runJob: RunJob = (uid, job, options) => runImageJob(images.for(uid), job, options);
-  const engine = new ServedEngine({ daemon, images, runJob, version: "0.1.0", dataRoot });
+  const engine = servedEngine({ daemon, images, runJob, version: "0.1.0", dataRoot });
   const server = undo.use(
     new ApiServer({
-      engine: availableEngine(engine),
+      engine,
       routes: apiRoutes,
       version: "0.1.0",
       log: { debug: () => {}, error: () => {} },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
@@ -167,6 +167,18 @@ describe("stress-ng stays within the limits, as they are seen from outside:", ()
     assert.ok(used < 0.6, `${used} processors`);
   });
 
+  it("the processors that it may run on", async () => {
+    const used = await stressed("--cpuset-cpus 1", "--cpu 2", async (pid) => {
+      const from = threadTimes(pid);
+      await setTimeout(4000);
+      const times = [...threadTimes(pid)].map(([id, time]) => time - (from.get(id) ?? 0));
+      return times.sort((one, other) => other - one);
+    });
+    // the machine has a processor 0 too, which is a thread as well
+    const [most = 0, next = 0] = used;
+    assert.ok(used.length >= 3 && most > 4 * next, `${used} seconds`);
+  });
+
   it("memory", async () => {
     const most = await stressed(
       "-m 64m --memory-swap 64m",
@@ -201,6 +213,52 @@ describe("stress-ng stays within the limits, as they are seen from outside:", ()
   });
 });
 
+// what QEMU reads and writes is its user's to see when that is root
+describe("fio stays within the limits of disks, as they are seen from outside:", {
+  skip: process.getuid?.() !== 0,
+}, () => {
+  const LIMITS = { bps: 6 * 2 ** 20, iops: 150 };
+  const BLOCK = 4096;
+  let pid = 0;
+
+  before(async () => {
+    const rates = ["read", "write"].flatMap((way) =>
+      Object.entries(LIMITS).flatMap(([of, rate]) => [`--device-${way}-${of}`, `/dev/sda:${rate}`]),
+    );
+    const words = ["run", "-d", "--name", "limited", "--network", "none", ...rates];
+    const { err, code } = await user.dvm([...words, "workloads", "sleep", "10000"]);
+    assert.equal(code, 0, err);
+    pid = Number((await user.dvm(["inspect", "-f", "{{.State.Pid}}", "limited"])).out);
+    await exec("limited", `${FIO} --rw=read --bs=1m --create_only=1 >/dev/null`);
+  });
+  after(() => user.dvm(["rm", "-f", "limited"]));
+
+  const FIO = "fio --name=limited --filename=/file --size=16m --direct=1 --thread";
+  const cases: [string, string, "rchar" | "wchar", number][] = [
+    ["bytes that are read", "--rw=read --bs=256k", "rchar", LIMITS.bps],
+    ["bytes that are written", "--rw=write --bs=256k", "wchar", LIMITS.bps],
+    ["reads", `--rw=randread --bs=${BLOCK}`, "rchar", LIMITS.iops * BLOCK],
+    ["writes", `--rw=randwrite --bs=${BLOCK}`, "wchar", LIMITS.iops * BLOCK],
+  ];
+  for (const [name, flags, counter, limit] of cases) {
+    it(name, async () => {
+      const moved = () =>
+        Number(new RegExp(`${counter}: (\\d+)`).exec(readFileSync(`/proc/${pid}/io`, "utf8"))?.[1]);
+      const before = moved();
+      const script = `echo $$ >/fio; exec ${FIO} ${flags} --loops=1000`;
+      const work = user.start(["exec", "limited", "sh", "-c", script]);
+      try {
+        await until("fio", () => moved() - before > limit);
+        const rate = await rateOf(moved);
+        assert.ok(rate > 0 && rate < 1.1 * limit, `${rate} bytes a second, ${limit} allowed`);
+      } finally {
+        await exec("limited", "kill $(cat /fio)");
+        await work.result;
+      }
+    });
+  }
+});
+
 /** How fast a figure grows, a `second`. */
 async function rateOf(figure: () => number): Promise<number> {
   const [from, started] = [figure(), performance.now()];
@@ -208,9 +266,20 @@ async function rateOf(figure: () => number): Promise<number> {
   return (figure() - from) / ((performance.now() - started) / 1000);
 }
 
-/** Of a process, in `seconds` (proc(5), /proc/PID/stat; ticks of 10 ms). */
+/** Of a process, in `seconds`. */
 function processorTime(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return timeOf(`/proc/${pid}`);
+}
+
+/** Of each of its threads by number. */
+function threadTimes(pid: number): Map<string, number> {
+  const folder = `/proc/${pid}/task`;
+  return new Map(readdirSync(folder).map((id) => [id, timeOf(join(folder, id))]));
+}
+
+/** Of a process or thread, in `seconds` (proc(5), /proc/PID/stat; ticks of 10 ms). */
+function timeOf(folder: string): number {
+  const stat = readFileSync(join(folder, "stat"), "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }

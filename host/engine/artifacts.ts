@@ -25,6 +25,9 @@ export function artifactPaths(
   };
 }
 
+/** The program that machines run once before they are anybody's (guest-agent/engine/warm-up.c). */
+export const WARM_UP_BINARY = join(PROJECT_ROOT, "build", "agent", "warm-up");
+
 /** @throws DvmError `ARTIFACT_MISSING` for one that cannot be read */
 export function findArtifacts(paths: Artifacts = artifactPaths()): Artifacts {
   requireReadable("guest kernel", paths.kernel);

@@ -56,7 +56,7 @@ export interface ResourceConfig {
   readonly pids?: number;
   /** relative weight of reading and writing, 10 to 1000 */
   readonly blkioWeight?: number;
-  /** how readily memory is swapped out, 0 to 100; a daemon discards it with a warning */
+  /** how readily memory is swapped out, 0 to 100; where there is no swap a daemon discards it with a warning */
   readonly memorySwappiness?: number;
   /** whether nothing is killed for want of memory; a daemon discards it with a warning */
   readonly oomKillDisable?: boolean;

@@ -41,6 +41,7 @@ export function containerSpec(
     ...networkFiles(containerHostname(id, config), config, network),
     sysctls: config.sysctls,
     resources: guestResources(config.resources),
+    ...(mounts.swap === undefined ? {} : { swap: mounts.swap }),
     namespaces: {
       // the machine has no other container to keep apart: its interfaces are the container's
       network: network.interfaces.length > 0 ? "guest" : "private",

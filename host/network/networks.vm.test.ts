@@ -89,6 +89,19 @@ describe("--network user", () => {
     await until(() => lab.processes(/passt/).length === 0);
   });
 
+  it("has a machine that goes on from a snapshot answer whoever comes first", async () => {
+    const serve = `${WEB}; sleep 600`;
+    const words = ["-d", "--vmm", "qemu", "--network", "user", "-p", "8080:80", "--name", "saved"];
+    await lab.dvm(["run", ...words, "busybox", "sh", "-c", serve]);
+    await until(() => lab.curl(lab.outside, `http://${HOST}:8080/`) === "guest\n");
+    assert.equal((await lab.dvm(["snapshot", "create", "saved", "one"])).code, 0);
+    await lab.dvm(["rm", "-f", "saved"]);
+    const restored = await lab.dvm(["snapshot", "restore", "--name", "other", "one"]);
+    assert.equal(restored.code, 0, restored.err);
+    assert.equal(lab.curl(lab.outside, `http://${HOST}:8080/`), "guest\n");
+    await lab.dvm(["rm", "-f", "other"]);
+  });
+
   it("keeps the host's loopback services to the host", async () => {
     const box = await lab.container(["--network", "user", "-p", "8080:80", "busybox", "sh"]);
     await box.sh(WEB);

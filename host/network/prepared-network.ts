@@ -75,7 +75,10 @@ export interface PreparedNetwork extends AsyncDisposable {
    * @param spares of a machine that was kept ready, in the order of `devices`; absent: one that is about to start
    */
   readonly connect?: (spares?: readonly SpareCard[], machine?: ConnectedMachine) => Promise<void>;
-  /** settles when nothing is missing any more; nothing of the container's runs before. Absent: nothing is */
+  /**
+   * Settles when nothing is missing any more; nothing of the container's runs before. What is quickly made is begun when
+   * this is called: once the machine has been told what it has to do meanwhile. Absent: nothing is missing.
+   */
   readonly settled?: () => Promise<void>;
   readonly devices: readonly NetworkCard[];
   readonly interfaces: readonly GuestInterface[];

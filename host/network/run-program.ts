@@ -2,13 +2,12 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { Socket } from "node:net";
 import { networkError } from "./errors.ts";
 
-export interface ProgramCall {
+export interface Program {
   readonly program: string;
   readonly args: readonly string[];
-  /** what it reads */
-  readonly input?: string;
   /** the name that it sees itself called by */
   readonly argv0?: string;
   readonly cwd?: string;
@@ -18,10 +17,23 @@ export interface ProgramCall {
   readonly missing: string;
 }
 
+export interface ProgramCall extends Program {
+  /** what it reads */
+  readonly input?: string;
+}
+
 export interface ProgramResult {
   readonly code: number;
   readonly output: string;
   readonly complaints: string;
+}
+
+/** A process that waits for its input; it keeps nobody from ending, and ends with us. */
+export interface StartedProgram {
+  /** whether it is still to be had */
+  readonly isThere: () => boolean;
+  /** Gives it its input, and waits for its end. @throws DvmError `NETWORK_TOOL_MISSING` */
+  readonly finish: (input: string) => Promise<ProgramResult>;
 }
 
 /** Most of each output that is kept, in `characters`. */
@@ -31,11 +43,13 @@ const PATIENCE = 30_000;
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** @throws DvmError `NETWORK_TOOL_MISSING` */
-export async function callProgram(call: ProgramCall): Promise<ProgramResult> {
+export async function callProgram({ input = "", ...program }: ProgramCall): Promise<ProgramResult> {
+  return startProgram(program).finish(input);
+}
+
+export function startProgram(call: Program): StartedProgram {
   const child = spawn(call.program, call.args, {
     stdio: ["pipe", "pipe", "pipe", ...(call.inherited === undefined ? [] : [call.inherited])],
-    timeout: PATIENCE,
-    killSignal: "SIGKILL",
     // programs of the system alone, speaking the language that is parsed
     env: { PATH: process.env.PATH ? `${process.env.PATH}:${PATH}` : PATH, LC_ALL: "C" },
     ...(call.argv0 === undefined ? {} : { argv0: call.argv0 }),
@@ -47,19 +61,38 @@ export async function callProgram(call: ProgramCall): Promise<ProgramResult> {
   const complaints = collect(stderr);
   // a program that does not read to the end says why itself
   stdin.on("error", () => {});
-  stdin.end(call.input ?? "");
-  try {
-    const [code] = await once(child, "close");
-    return { code: code ?? 1, output: output(), complaints: complaints() };
-  } catch (cause) {
-    const { code = "" } = cause as NodeJS.ErrnoException;
-    if (!["ENOENT", "EACCES"].includes(code)) throw cause;
-    const what = code === "ENOENT" ? "is not installed" : "may not be executed";
-    throw networkError("NETWORK_TOOL_MISSING", `${call.program} ${what}`, {
-      cause,
-      hint: call.missing,
-    });
-  }
+  let isOver = false;
+  const end = once(child, "close").finally(() => {
+    isOver = true;
+  });
+  // whoever gives it its input hears of its failure
+  end.catch(() => {});
+  const pipes = [stdin, stdout, stderr].filter((each) => each instanceof Socket);
+  const handles = [child, ...pipes];
+  for (const each of handles) each.unref();
+  return {
+    isThere: () => !isOver && child.exitCode === null && child.signalCode === null,
+    finish: async (input) => {
+      for (const each of handles) each.ref();
+      const late = setTimeout(() => child.kill("SIGKILL"), PATIENCE);
+      stdin.end(input);
+      try {
+        const [code] = await end;
+        return { code: code ?? 1, output: output(), complaints: complaints() };
+      } catch (cause) {
+        throw explain(cause, call);
+      } finally {
+        clearTimeout(late);
+      }
+    },
+  };
+}
+
+function explain(cause: unknown, { program, missing }: Program): unknown {
+  const { code = "" } = cause as NodeJS.ErrnoException;
+  if (!["ENOENT", "EACCES"].includes(code)) return cause;
+  const what = code === "ENOENT" ? "is not installed" : "may not be executed";
+  return networkError("NETWORK_TOOL_MISSING", `${program} ${what}`, { cause, hint: missing });
 }
 
 function collect(stream: NodeJS.ReadableStream): () => string {

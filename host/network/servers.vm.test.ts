@@ -38,8 +38,8 @@ function descriptors(): number {
 describe("servers of Debian's", () => {
   for (const network of ["bridge", "user"]) {
     it(`answer ${CONNECTIONS} connections through a published port by --network ${network}, each from who it is`, async () => {
-      // the daemon is there then, and has what every container needs
-      await lab.dvm(["run", "--rm", "--network", network, "servers", "true"]);
+      // the daemon is there then, and has what every container needs, and what waits for the next one
+      await lab.dvm(["run", "--rm", "--network", network, "servers", "sleep", "2"]);
       const before = descriptors();
       const box = await lab.container(["--network", network, "-p", "8080:80", "servers", "sh"]);
       assert.match(await box.sh(NGINX), /up/);

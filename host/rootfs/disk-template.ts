@@ -34,10 +34,13 @@ export async function applyTemplate(template: string, path: string): Promise<boo
   if (content === undefined || header === undefined) return false;
   await using file = await open(path, "r+");
   let from = header.start;
-  for (const [first, count] of header.runs) {
-    await file.write(content, from, count * BLOCK, first * BLOCK);
+  const writes = header.runs.map(([first, count]) => {
+    const write = file.write(content, from, count * BLOCK, first * BLOCK);
     from += count * BLOCK;
-  }
+    return write;
+  });
+  for (const result of await Promise.allSettled(writes))
+    if (result.status === "rejected") throw result.reason;
   return true;
 }
 

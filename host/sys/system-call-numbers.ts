@@ -21,6 +21,7 @@ export const SYS = {
   madvise: 28,
   nanosleep: 35,
   getpid: 39,
+  recvmsg: 47,
   exit: 60,
   fsync: 74,
   fdatasync: 75,

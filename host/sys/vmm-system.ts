@@ -10,6 +10,7 @@
 import { writeSync } from "node:fs";
 import koffi from "koffi";
 import { foreign } from "./libc.ts";
+import { receiveDescriptors } from "./receive-descriptors.ts";
 import { checked } from "./system-error.ts";
 
 type Call<Arguments extends readonly unknown[]> = (...values: Arguments) => number;
@@ -133,6 +134,7 @@ export const vmmSystem = {
   eventfd: () => result(raw.eventfd(0, EFD_CLOEXEC_NONBLOCK)),
   read: (fd: number, address: Address, length: number) => result(raw.read(fd, address, length)),
   write: (fd: number, address: Address, length: number) => result(raw.write(fd, address, length)),
+  receive: receiveDescriptors,
   readv: (fd: number, vectors: Address, count: number) => result(raw.readv(fd, vectors, count)),
   writev: (fd: number, vectors: Address, count: number) => result(raw.writev(fd, vectors, count)),
   preadv: (fd: number, vectors: Address, count: number, offset: number) =>

@@ -147,7 +147,7 @@ export interface Machine extends AsyncDisposable {
   readonly clonedMacs?: readonly string[];
   /** to be called when the first process of its container runs; absent: nobody needs to know */
   noteRunning?: () => void;
-  /** byte stream to the guest agent's virtio-console port */
+  /** byte stream to the guest agent's virtio-console port; what it gives is valid during the call alone */
   readonly agent: Duplex;
   /** settles when the VM has ended, never rejects */
   readonly exit: Promise<MachineExit>;

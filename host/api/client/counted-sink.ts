@@ -7,9 +7,11 @@ export class CountedSink extends Writable {
   #handedOn = 0;
   #toSkip = 0;
 
-  constructor(target: Writable) {
+  /** @param handedOn `bytes` that the target has had already */
+  constructor(target: Writable, handedOn = 0) {
     super({ decodeStrings: true });
     this.#target = target;
+    this.#handedOn = handedOn;
   }
 
   /** The stream begins anew: what was handed on before is left out. */

@@ -23,14 +23,13 @@ import {
   waitAnswer,
 } from "./answers.ts";
 import { withCallOff } from "./call-off.ts";
+import { lostDaemon, parseJson } from "./daemon-answer.ts";
 import { FileClient } from "./file-client.ts";
 import {
   type Exchange,
   type FilterValues,
   filterText,
   type HttpConnection,
-  lostDaemon,
-  parseJson,
   pathPart,
   type QueryValues,
   readText,

@@ -5,7 +5,8 @@ import { DvmError } from "../../errors.ts";
 import { apiError } from "../docker/errors.ts";
 import { readBySchema } from "../docker/schema.ts";
 import { changesAnswer, pathStatAnswer, type RemotePathStat } from "./answers.ts";
-import { type HttpConnection, parseJson, pathPart } from "./http-connection.ts";
+import { parseJson } from "./daemon-answer.ts";
+import { type HttpConnection, pathPart } from "./http-connection.ts";
 
 export class FileClient {
   readonly #connection: HttpConnection;

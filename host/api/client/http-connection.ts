@@ -5,6 +5,7 @@ import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { DvmError } from "../../errors.ts";
 import { apiError } from "../docker/errors.ts";
+import { CLIENT_VERSION, daemonError, lostDaemon, parseJson } from "./daemon-answer.ts";
 
 export type QueryValues = Readonly<
   Record<string, string | number | boolean | readonly string[] | undefined>
@@ -26,8 +27,6 @@ export interface Exchange {
   readonly signal?: AbortSignal;
 }
 
-/** Version of the API that the client speaks; a daemon of the same dvm knows it. */
-const CLIENT_VERSION = "1.47";
 /** Longest answer that is taken as one, in `bytes`; longer ones are streams. */
 const MAX_ANSWER = 64 * 1024 * 1024;
 
@@ -91,6 +90,8 @@ export class HttpConnection implements Disposable {
     const text = jsonText(exchange);
     return {
       socketPath: this.#socket,
+      // else Node finds out whether the host's name is an address, which takes milliseconds the first time
+      servername: "",
       agent: this.#agent,
       method,
       path: `/v${CLIENT_VERSION}${path}${search}`,
@@ -177,16 +178,6 @@ async function refuseFailure(response: IncomingMessage): Promise<void> {
   throw daemonError(status, await readText(response));
 }
 
-/** The error as the daemon threw it; of a daemon that is not ours there is only the message. */
-export function daemonError(status: number, text: string): DvmError {
-  const body = parseObject(text);
-  const message = typeof body.message === "string" ? body.message : `status ${status}`;
-  const code = typeof body.code === "string" ? body.code : "DAEMON_REFUSED";
-  const exitCode = typeof body.exitCode === "number" ? body.exitCode : 125;
-  const hint = typeof body.hint === "string" ? { hint: body.hint } : {};
-  return new DvmError(code, message, { exitCode, ...hint });
-}
-
 /** All of an answer. @throws DvmError `DAEMON_REFUSED` when it is too long, `DAEMON_UNREACHABLE` when it is cut off */
 export async function readText(response: Readable): Promise<string> {
   const pieces: Buffer[] = [];
@@ -201,26 +192,4 @@ export async function readText(response: Readable): Promise<string> {
     throw error instanceof DvmError ? error : lostDaemon(error);
   }
   return Buffer.concat(pieces).toString("utf8");
-}
-
-export function lostDaemon(cause?: unknown): DvmError {
-  const details = cause === undefined ? {} : { cause };
-  return apiError("DAEMON_UNREACHABLE", "dvmd ended in the middle of its work", details);
-}
-
-function parseObject(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? { ...value } : {};
-  } catch {
-    return {};
-  }
-}
-
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw apiError("DAEMON_REFUSED", "the daemon's answer is not JSON", { cause });
-  }
 }

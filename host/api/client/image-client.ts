@@ -19,14 +19,12 @@ import {
   transferLine,
 } from "./answers.ts";
 import { withCallOff } from "./call-off.ts";
+import { daemonError, lostDaemon, parseJson } from "./daemon-answer.ts";
 import {
-  daemonError,
   type Exchange,
   type FilterValues,
   filterText,
   type HttpConnection,
-  lostDaemon,
-  parseJson,
   pathPart,
 } from "./http-connection.ts";
 import { linesOf } from "./told-answer.ts";

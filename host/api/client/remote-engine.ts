@@ -26,7 +26,7 @@ export interface RemoteExit extends ContainerExit {
 
 /** A container that this client made. */
 interface Made {
-  readonly config: DaemonContainerConfig;
+  readonly config: Pick<DaemonContainerConfig, "autoRemove" | "terminal">;
   /** the client's own streams; absent: not attached */
   attached?: Attached;
   /** what has to be there before the start, so that nothing is missed */
@@ -172,8 +172,44 @@ export class RemoteEngine implements AsyncDisposable {
     const answer = await end;
     await Promise.all(made?.delivered ?? []);
     if (made !== undefined) this.#toldSince(id, "process");
-    const error = answer.Error === undefined ? {} : { error: answer.Error.Message };
-    return { exitCode: answer.StatusCode, oomKilled: answer.OOMKilled, ...error };
+    return remoteExit(answer);
+  }
+
+  /**
+   * The end of a container that an earlier client was attached to when its daemon was lost.
+   *
+   * @param delivered how many `bytes` of each stream were handed on
+   */
+  async follow(
+    id: string,
+    {
+      autoRemove,
+      streams: { stdout, stderr },
+      delivered,
+    }: {
+      readonly autoRemove: boolean;
+      readonly streams: Required<Pick<ClientStreams, "stdout" | "stderr">>;
+      readonly delivered: { readonly stdout: number; readonly stderr: number };
+    },
+  ): Promise<RemoteExit> {
+    const attached = {
+      stdin: undefined,
+      stdout: new CountedSink(stdout, delivered.stdout),
+      stderr: new CountedSink(stderr, delivered.stderr),
+      detachKeys: undefined,
+    };
+    const made: Made = {
+      config: { autoRemove, terminal: false },
+      attached,
+      prepared: [],
+      delivered: [],
+      left: Promise.withResolvers<void>(),
+      startedAt: performance.now(),
+    };
+    this.#made.set(id, made);
+    const answer = await this.#endOf(id, made, this.#resume(id, made));
+    await Promise.all(made.delivered);
+    return remoteExit(answer);
   }
 
   /** A daemon that is lost leaves the container running: the next one is asked. */
@@ -285,4 +321,9 @@ export class RemoteEngine implements AsyncDisposable {
     if (made === undefined) throw new Error(`container ${id} was not made by this client`);
     return made;
   }
+}
+
+function remoteExit(answer: Awaited<ReturnType<Awaited<Waiting>>>): RemoteExit {
+  const error = answer.Error === undefined ? {} : { error: answer.Error.Message };
+  return { exitCode: answer.StatusCode, oomKilled: answer.OOMKilled, ...error };
 }

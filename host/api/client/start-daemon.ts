@@ -1,6 +1,6 @@
 /** Finds the daemon, and starts it when none runs. */
 
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -72,7 +72,7 @@ export async function startDaemon(places: DaemonPlaces, idleTime?: string): Prom
   if (state === "renewing" && (await isRenewed(places, client))) return client;
   const logStart = logLength(places.log);
   const deadline = performance.now() + START_TIME;
-  let started = spawnDaemon(places, idleTime);
+  let started = await spawnDaemon(places, idleTime);
   while (performance.now() < deadline) {
     await delay(RETRY);
     if ((await ask(client, "ask")) !== undefined) {
@@ -84,7 +84,7 @@ export async function startDaemon(places: DaemonPlaces, idleTime?: string): Prom
     if (!started.saidBusy()) break;
     // another client has started it, or it is about to end
     const holder = holderOf(places);
-    if (holder === undefined || !isAlive(holder)) started = spawnDaemon(places, idleTime);
+    if (holder === undefined || !isAlive(holder)) started = await spawnDaemon(places, idleTime);
   }
   client[Symbol.dispose]();
   const isOver = started.endedFor() >= 0;
@@ -139,7 +139,12 @@ interface StartedDaemon {
 }
 
 /** A session of its own: the daemon outlives the client and the client's terminal. */
-function spawnDaemon(places: DaemonPlaces, idleTime: string | undefined): StartedDaemon {
+async function spawnDaemon(
+  places: DaemonPlaces,
+  idleTime: string | undefined,
+): Promise<StartedDaemon> {
+  // there is a daemon mostly, and whoever has one does not wait for this module
+  const { spawn } = await import("node:child_process");
   makePrivateFolder(places.dataRoot);
   const start = logLength(places.log);
   const log = openSync(places.log, "a", 0o600);

@@ -8,6 +8,7 @@ import { guestResources } from "../../engine/container-spec.ts";
 import { storageSize } from "../../engine/create-container.ts";
 import { diskLimits } from "../../engine/disk-limits.ts";
 import { storageDriverOf } from "../../engine/storage/storage-driver.ts";
+import { swapBytes } from "../../engine/volumes/swap-disk.ts";
 
 /** No limit, in Docker's words. */
 const NONE = -1;
@@ -18,7 +19,7 @@ export function effectiveLimitsJson(config: ContainerConfig): Record<string, unk
   const hasDisk = storageDriverOf(config) !== "virtiofs";
   return {
     Memory: limits.memory ?? NONE,
-    MemorySwap: limits.memorySwap ?? NONE,
+    MemorySwap: limits.memory === undefined ? NONE : limits.memory + swapBytes(config.resources),
     MemoryReservation: limits.memoryReservation ?? 0,
     CpuQuota: limits.cpuQuota ?? NONE,
     CpuPeriod: limits.cpuPeriod ?? 0,

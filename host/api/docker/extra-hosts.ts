@@ -3,19 +3,17 @@
 import { isIP } from "node:net";
 import { apiError } from "./errors.ts";
 
-/** Docker's word for an address of the host that containers reach it by. */
+/** Docker's word for the host's address in the container's network. */
 const HOST_GATEWAY = "host-gateway";
 
-/** @throws DvmError `BAD_REQUEST` with Docker's words, `UNSUPPORTED` */
+/** @throws DvmError `BAD_REQUEST` with Docker's words */
 export function extraHostLine(text: string): string {
   const at = text.search(/[:=]/);
   const name = text.slice(0, Math.max(at, 0));
   const given = text.slice(at + 1);
   const address = /^\[.*\]$/.test(given) ? given.slice(1, -1) : given;
-  if (address === HOST_GATEWAY && name !== "") {
-    throw apiError("UNSUPPORTED", `an extra host of the address ${HOST_GATEWAY} is not supported`);
-  }
-  if (name === "" || isIP(address) === 0 || /\s/.test(name)) {
+  const isAddress = isIP(address) !== 0 || address === HOST_GATEWAY;
+  if (name === "" || !isAddress || /\s/.test(name)) {
     throw apiError("BAD_REQUEST", `bad format for add-host: ${JSON.stringify(text.slice(0, 200))}`);
   }
   return `${address} ${name}`;

@@ -5,6 +5,7 @@ import type { DaemonContainerConfig } from "../../engine/daemon/model.ts";
 import { DvmError } from "../../errors.ts";
 import { fittingBody } from "./arbitrary-body.ts";
 import { createBody } from "./create-body.ts";
+import { discardedLimits } from "./discarded-limits.ts";
 import { policyAnnotations, writeNetworking } from "./networking.ts";
 import { readCreate } from "./read-create.ts";
 import { readBySchema } from "./schema.ts";
@@ -50,6 +51,18 @@ test("takes what the stock client sends for a plain run", () => {
   assert.equal(config.network, "default");
   assert.equal(config.networking, undefined);
   assert.deepEqual(config.resources, {});
+});
+
+test("reads how readily memory is swapped where there is swap, and tells of it elsewhere", () => {
+  const body = (HostConfig: object) => readBySchema(createBody, { Image: "busybox", HostConfig });
+  const limits = { Memory: 64e6, MemorySwappiness: 0 };
+  const withSwap = { ...limits, MemorySwap: 128e6 };
+  const { resources } = read({ HostConfig: withSwap });
+  assert.deepEqual(resources, { memory: 64e6, memorySwap: 128e6, memorySwappiness: 0 });
+  assert.deepEqual(discardedLimits(body(withSwap).HostConfig), []);
+  const without = { ...limits, MemorySwap: 64e6 };
+  assert.equal(read({ HostConfig: without }).resources.memorySwappiness, undefined);
+  assert.match(`${discardedLimits(body(without).HostConfig)}`, /^MemorySwappiness is discarded/);
 });
 
 test("reads limits, security options and mounts", () => {

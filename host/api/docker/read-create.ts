@@ -2,6 +2,7 @@
 
 import type { MachineChoice, ResourceConfig } from "../../engine/container-config.ts";
 import type { DaemonContainerConfig, LogConfig, RestartPolicy } from "../../engine/daemon/model.ts";
+import { swapBytes } from "../../engine/volumes/swap-disk.ts";
 import type { Healthcheck } from "../../image/config.ts";
 import type { CreateBody, HealthcheckBody, HostConfigBody } from "./create-body.ts";
 import { readDeviceRates } from "./device-rates.ts";
@@ -114,6 +115,7 @@ export function readResources(
     | "Memory"
     | "MemoryReservation"
     | "MemorySwap"
+    | "MemorySwappiness"
     | "NanoCpus"
     | "CpuShares"
     | "CpuQuota"
@@ -129,6 +131,7 @@ export function readResources(
     ...nonZero("memory", host.Memory),
     ...nonZero("memoryReservation", host.MemoryReservation),
     ...nonZero("memorySwap", host.MemorySwap),
+    ...given("memorySwappiness", swappinessOf(host)),
     ...nonZero("nanoCpus", host.NanoCpus),
     ...nonZero("cpuShares", host.CpuShares),
     ...nonZero("cpuQuota", host.CpuQuota),
@@ -139,6 +142,15 @@ export function readResources(
     ...readDeviceRates(host),
     ...nonZero("pids", host.PidsLimit ?? 0),
   };
+}
+
+/** What else is asked for is discarded, see `discardedLimits`. */
+function swappinessOf({
+  Memory: memory,
+  MemorySwap: memorySwap,
+  MemorySwappiness: swappiness = -1,
+}: Pick<HostConfigBody, "Memory" | "MemorySwap" | "MemorySwappiness">): number | undefined {
+  return swappiness >= 0 && swapBytes({ memory, memorySwap }) > 0 ? swappiness : undefined;
 }
 
 /** @throws DvmError `BAD_REQUEST` with Docker's words */

@@ -12,13 +12,13 @@ import { makePrivateFolder } from "../../engine/paths.ts";
 import { realParts } from "../../engine/real-parts.ts";
 import { apiRoutes } from "./api-routes.ts";
 import { ApiServer, type ServerLog } from "./api-server.ts";
-import { availableEngine } from "./available-engine.ts";
 import type { DaemonPlaces } from "./daemon-places.ts";
 import { whenIdle } from "./idle-watch.ts";
 import { imageProgram } from "./image-program.ts";
 import { LOCK_NAME } from "./lock-holder.ts";
+import { returnMemory } from "./memory-return.ts";
 import type { ProgramWatch } from "./program-watch.ts";
-import { ServedEngine } from "./served-engine.ts";
+import { servedEngine } from "./served-engine.ts";
 import { clearSocket, lockInstance, openFolder } from "./single-instance.ts";
 import { sweepRunBase } from "./sweep-run-base.ts";
 import { tellCaller } from "./told-work.ts";
@@ -65,6 +65,7 @@ export async function openDaemon(options: OpenDaemonOptions): Promise<OpenedDaem
   makePrivateFolder(dirname(places.socket));
   undo.use(lockInstance(`${places.dataRoot}/${LOCK_NAME}`, places.dataRoot));
   undo.use(lockInstance(`${places.socket}.lock`, places.socket));
+  undo.use(returnMemory());
   clearSocket(places.socket);
   sweepRunBase(dirname(places.runRoot));
   const daemon = undo.use(
@@ -83,7 +84,7 @@ export async function openDaemon(options: OpenDaemonOptions): Promise<OpenedDaem
   const images = await ImageEngine.open(places.dataRoot);
   const { dataRoot } = places;
   const worker = undo.use(new ImageWorker(imageProgram(), dataRoot));
-  const engine = new ServedEngine({
+  const engine = servedEngine({
     daemon,
     experimental,
     images,
@@ -93,7 +94,7 @@ export async function openDaemon(options: OpenDaemonOptions): Promise<OpenedDaem
   });
   const server = undo.use(
     new ApiServer({
-      engine: availableEngine(engine),
+      engine,
       experimental,
       routes: apiRoutes,
       version,

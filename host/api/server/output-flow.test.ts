@@ -17,6 +17,7 @@ import {
 } from "#protocol";
 import { type AgentClient, connectAgent } from "../../agent/agent-client.ts";
 import { OutputHub } from "../../engine/daemon/output-hub.ts";
+import { connectAgentPort } from "../../vmm/agent-connection.ts";
 import { outputSink } from "./output-sink.ts";
 
 const MIB = 2 ** 20;
@@ -33,10 +34,14 @@ const collect = ((): (() => void) => {
 })();
 
 /** Both ends of a connection; `path` is of the socket that is listened at. */
-async function connection(path: string, use: AsyncDisposableStack): Promise<[Socket, Socket]> {
+async function connection(
+  path: string,
+  use: AsyncDisposableStack,
+  open: (path: string) => Socket = createConnection,
+): Promise<[Socket, Socket]> {
   const accepted = Promise.withResolvers<Socket>();
   const server = createServer((socket) => accepted.resolve(socket)).listen(path);
-  const socket = createConnection(path);
+  const socket = open(path);
   const [peer] = await Promise.all([accepted.promise, once(socket, "connect")]);
   use.defer(() => {
     for (const each of [socket, peer, server])
@@ -106,7 +111,7 @@ test("a reader that stops holds up its own stream alone, and what passes is not 
   const folder = await mkdtemp(join(tmpdir(), "dvm-flow-"));
   await using use = new AsyncDisposableStack();
   use.defer(() => rm(folder, { recursive: true }));
-  const [ours, theirs] = await connection(join(folder, "agent"), use);
+  const [ours, theirs] = await connection(join(folder, "agent"), use, connectAgentPort);
   const guest = new FloodingGuest(theirs);
   const client = await connectAgent(ours);
   use.defer(() => client.close());

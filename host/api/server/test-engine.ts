@@ -20,9 +20,9 @@ import type { ImageView } from "../../engine/images/image-view.ts";
 import type { RunConfig } from "../../image/config.ts";
 import { imageError } from "../../image/errors.ts";
 import { apiError } from "../docker/errors.ts";
-import { availableCalls } from "./available-engine.ts";
 import type { Attachment, DaemonEngine } from "./daemon-engine.ts";
 import type { ImageCalls } from "./served-images.ts";
+import { availableCalls } from "./test-available-engine.ts";
 import { TestProcess } from "./test-process.ts";
 
 export const TEST_RUN: RunConfig = {

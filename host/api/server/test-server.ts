@@ -8,7 +8,7 @@ import type { Caller } from "../../engine/daemon/model.ts";
 import { PLAIN_CONFIG } from "../../engine/test-engine.ts";
 import { apiRoutes } from "./api-routes.ts";
 import { ApiServer } from "./api-server.ts";
-import { availableEngine } from "./available-engine.ts";
+import { availableEngine } from "./test-available-engine.ts";
 import { TestDaemonEngine } from "./test-engine.ts";
 
 export interface TestServer extends AsyncDisposable {

@@ -1,34 +1,23 @@
 /** dvm run: create a container, attach to it, start it, wait for its end; or only start it. */
 
-import { constants } from "node:os";
 import { RemoteEngine } from "../../api/client/remote-engine.ts";
 import type { ClientStreams, ImageProgress, WantedContainer } from "../../api/engine-api.ts";
 import { DvmError } from "../../errors.ts";
-import { printableText } from "../../printable-text.ts";
-import { withAbsoluteImage } from "../absolute-image.ts";
 import type { CliContext, Command } from "../command.ts";
-import { daemonConfig, daemonFlags } from "../daemon-flags.ts";
 import { cliError } from "../errors.ts";
 import { type Cidfile, reserveCidfile } from "../parse/cidfile.ts";
-import { detachKeysFlag } from "../parse/common-flags.ts";
-import { type FlagValues, parseFlags } from "../parse/flag-set.ts";
+import { parseRun, type RunFlagValues, runCommandFlags } from "../parse-run.ts";
 import { progressRenderer } from "../render/progress.ts";
+import { tellEnd } from "../render/run-end.ts";
 import { transferRenderer } from "../render/transfer.ts";
-import { runConfig } from "../run-config.ts";
-import { allRunFlags, runFlags, unsupportedHint, unsupportedNames } from "../run-flags.ts";
 import { ContainerSession } from "../terminal/container-session.ts";
-
-const flags = { ...runFlags, ...daemonFlags, ...detachKeysFlag } as const;
-/** Those that Docker knows too, to be refused by name. */
-const known = { ...allRunFlags, ...flags } as const;
-type Values = FlagValues<typeof flags>;
 
 export const run: Command = {
   usage: "run [OPTIONS] IMAGE [COMMAND] [ARG...]",
   summary: "Create and run a new container from an image",
-  flags,
+  flags: runCommandFlags,
   run: async (words, context) => {
-    const { values, config } = parseRun(words, context);
+    const { values, config } = parseRun(words, context.environment);
     const streams = values.detach ? {} : attachedStreams(values, context);
     using cidfile = reserveCidfile(values.cidfile);
     const progress = progressRenderer({
@@ -59,9 +48,6 @@ export const run: Command = {
     return exitCode;
   },
 };
-
-/** Exit code of a process that SIGKILL ended. */
-const KILLED = 128 + constants.signals.SIGKILL;
 
 interface RunOptions {
   readonly engine: RemoteEngine;
@@ -133,14 +119,8 @@ async function runContainer(options: AttachedRunOptions): Promise<number> {
     session.running();
     const exit = await ended;
     session.ended();
-    if (exit.error !== undefined && session.givenUp === undefined) {
-      options.context.stderr.write(`dvm: ${printableText(exit.error)}\n`);
-    }
-    if (exit.oomKilled && exit.exitCode === KILLED && session.givenUp === undefined) {
-      options.context.stderr.write(
-        "dvm: the container ran out of memory\n  hint: give it more with --memory\n",
-      );
-    }
+    const { stderr } = options.context;
+    if (session.givenUp === undefined) tellEnd(exit, (text) => stderr.write(text));
     return session.givenUp ?? exit.exitCode;
   } catch (error) {
     session.ended();
@@ -149,32 +129,8 @@ async function runContainer(options: AttachedRunOptions): Promise<number> {
   }
 }
 
-function parseRun(
-  words: readonly string[],
-  context: CliContext,
-): { readonly values: Values; readonly config: WantedContainer } {
-  const { values, given, args } = parseFlags(known, words, { interspersed: false });
-  const [image, ...command] = args;
-  if (image === undefined) throw cliError("ARGUMENTS", "'dvm run' requires at least 1 argument");
-  for (const name of given) {
-    if (!unsupportedNames.has(name) || Object.hasOwn(flags, name)) continue;
-    throw cliError("UNSUPPORTED", `--${name} is not supported yet`, {
-      hint: unsupportedHint(name),
-    });
-  }
-  if (values.detach && values.attach.length > 0) {
-    throw cliError("ARGUMENTS", "conflicting options: cannot specify both --attach and --detach");
-  }
-  const { environment } = context;
-  const config = {
-    ...runConfig({ values, image, command, environment }),
-    ...daemonConfig(values),
-  };
-  return { values, config: withAbsoluteImage(config) };
-}
-
 /** What of the client's own streams the container gets: all of them, its input only with -i, or what -a names. */
-function attachedStreams(values: Values, context: CliContext): ClientStreams {
+function attachedStreams(values: RunFlagValues, context: CliContext): ClientStreams {
   const chosen = new Set(values.attach);
   const all = chosen.size === 0;
   const wantsInput = values.interactive && (all || chosen.has("stdin"));

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { TestUser } from "../test-dvm.ts";
 import { callCases, callLines, differences, type FileSystemKind } from "./test-call-table.ts";
+import { mountReflinking, unmountReflinking, whyNoReflink } from "./test-reflinking.ts";
 
 const isRoot = process.getuid?.() === 0;
 /** The two programs and the lines for each kind of file system: shared with every machine here. */
@@ -101,20 +102,11 @@ describe("on a disk that is copied block by block", () => {
   );
 });
 
-const noXfs = isRoot && existsSync("/usr/sbin/mkfs.xfs") ? false : "needs root, and xfsprogs";
-describe("on a disk that shares its extents", { skip: noXfs }, () => {
+describe("on a disk that shares its extents", { skip: whyNoReflink }, () => {
   const user = new TestUser();
-  before(() => {
-    const disk = join(user.folder, "xfs");
-    execFileSync("truncate", ["-s", "1G", disk]);
-    execFileSync("mkfs.xfs", ["-q", "-m", "reflink=1", disk]);
-    mkdirSync(user.dataRoot);
-    execFileSync("mount", ["-o", "loop", disk, user.dataRoot]);
-  });
+  before(() => mountReflinking(user));
   after(() => {
-    const { daemon } = user;
-    if (daemon !== undefined) process.kill(daemon, "SIGKILL");
-    execFileSync("umount", ["--lazy", user.dataRoot]);
+    unmountReflinking(user);
     user[Symbol.dispose]();
   });
   const place = { name: "the root by the reflink driver", path: "/m", kind: "local" } as const;

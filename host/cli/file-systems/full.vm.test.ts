@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { after, it } from "node:test";
+import { after, before, describe, it } from "node:test";
 import { TestUser } from "../test-dvm.ts";
 
 const user = new TestUser();
@@ -36,4 +36,39 @@ it("a place that is full says so, keeps what it has, and has room once something
   const { out, code } = await user.dvm([...words, "busybox", "sh", "-c", FILL]);
   const expected = PLACES.map((place) => `${place}: 1\nkept\nroom\n`).join("");
   assert.deepEqual([out, code], [expected, 0]);
+});
+
+describe("a host whose own disk is full", { skip: isRoot ? false : "a mount takes root" }, () => {
+  const poor = new TestUser();
+  before(() => {
+    mkdirSync(poor.dataRoot);
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=100m", "none", poor.dataRoot]);
+  });
+  after(() => {
+    const { daemon } = poor;
+    if (daemon !== undefined) process.kill(daemon, "SIGKILL");
+    execFileSync("umount", ["--lazy", poor.dataRoot]);
+    poor[Symbol.dispose]();
+  });
+
+  it("fails a container's writes, and neither its machine nor the daemon", async () => {
+    const words = ["run", "-d", "--name", "greedy", "--network", "none", "busybox"];
+    await poor.dvm([...words, "sleep", "1000"]);
+    const fill = "dd if=/dev/zero of=/big bs=1M count=300 conv=fsync";
+    const { err, code } = await poor.dvm(["exec", "greedy", "sh", "-c", fill]);
+    assert.match(err, /error/i);
+    assert.equal(code, 1);
+    const state = ["inspect", "-f", "{{.State.Status}}", "greedy"];
+    assert.equal((await poor.dvm(state)).out, "running\n");
+    assert.equal((await poor.dvm(["exec", "greedy", "echo", "alive"])).out, "alive\n");
+  });
+
+  it("refuses a further container by its reason, and takes it once there is room", async () => {
+    const words = ["run", "--rm", "--network", "none", "busybox", "echo", "room"];
+    const refused = await poor.dvm(words);
+    assert.deepEqual([refused.code, refused.out], [125, ""]);
+    assert.match(refused.err, /no space left/i);
+    assert.equal((await poor.dvm(["rm", "-f", "greedy"])).code, 0);
+    assert.equal((await poor.dvm(words)).out, "room\n");
+  });
 });

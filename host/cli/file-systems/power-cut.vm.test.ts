@@ -4,6 +4,7 @@ import { closeSync, mkdirSync, openSync, readdirSync, readSync, statSync } from 
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { TestUser } from "../test-dvm.ts";
+import { mountReflinking, unmountReflinking, whyNoReflink } from "./test-reflinking.ts";
 
 const user = new TestUser();
 after(() => user[Symbol.dispose]());
@@ -42,54 +43,85 @@ function counts(output: string): Map<string, number> {
   return new Map(lines.map((line) => [line.split(" ")[0] ?? "", Number(line.split(" ")[1])]));
 }
 
+/** Kills the machine of a container with this root while it writes, and starts it again. */
+function cut(user: TestUser, name: string, root: () => Promise<readonly string[]>): void {
+  let [synced, found]: Map<string, number>[] = [];
+
+  before(async () => {
+    const folder = join(user.folder, `folder-${name}`);
+    mkdirSync(folder);
+    await user.dvm(["volume", "create", "-o", "type=disk", "-o", "size=64m", `disk-${name}`]);
+    const mounts = [`${folder}:/m/folder`, `volume-${name}:/m/volume`, `disk-${name}:/m/disk`];
+    const words = ["run", "--name", name, "--network", "none"];
+    const flags = mounts.flatMap((each) => ["-v", each]);
+    const call = user.start([...words, ...flags, ...(await root()), "sh", "-c", SCRIPT]);
+    await call.says(`/root ${RECORDS}\n`);
+    const { out: pid } = await user.dvm(["inspect", "-f", "{{.State.Pid}}", name]);
+    process.kill(Number(pid), "SIGKILL");
+    synced = counts((await call.result).out);
+    const { out, err } = await user.dvm(["start", "-a", name]);
+    assert.equal(err, "");
+    found = counts(out);
+  });
+
+  for (const place of PLACES) {
+    it(`has in ${place} what was synced, and whole`, () => {
+      const [told = Number.NaN, there = Number.NaN] = [synced?.get(place), found?.get(place)];
+      assert.ok(told >= RECORDS && there >= told, `${there} of ${told}`);
+    });
+  }
+}
+
 for (const driver of ["overlay", "block"]) {
   describe(`a machine with a root by the ${driver} driver that is killed while it writes`, () => {
-    let [synced, found]: Map<string, number>[] = [];
-
-    before(async () => {
-      const folder = join(user.folder, `folder-${driver}`);
-      mkdirSync(folder);
-      await user.dvm(["volume", "create", "-o", "type=disk", "-o", "size=64m", `disk-${driver}`]);
-      const mounts = [
-        `${folder}:/m/folder`,
-        `volume-${driver}:/m/volume`,
-        `disk-${driver}:/m/disk`,
-      ];
-      const flags = ["--network", "none", "--storage-opt", `driver=${driver}`];
-      const words = ["run", "--name", driver, ...flags, ...mounts.flatMap((each) => ["-v", each])];
-      const call = user.start([...words, "busybox", "sh", "-c", SCRIPT]);
-      await call.says(`/root ${RECORDS}\n`);
-      const { out: pid } = await user.dvm(["inspect", "-f", "{{.State.Pid}}", driver]);
-      process.kill(Number(pid), "SIGKILL");
-      synced = counts((await call.result).out);
-      const { out, err } = await user.dvm(["start", "-a", driver]);
-      assert.equal(err, "");
-      found = counts(out);
-    });
-
-    for (const place of PLACES) {
-      it(`has in ${place} what was synced, and whole`, () => {
-        const [told = Number.NaN, there = Number.NaN] = [synced?.get(place), found?.get(place)];
-        assert.ok(told >= RECORDS && there >= told, `${there} of ${told}`);
-      });
-    }
+    cut(user, driver, async () => ["--storage-opt", `driver=${driver}`, "busybox"]);
   });
 }
 
+describe("a machine with a folder of the host as root that is killed while it writes", () => {
+  cut(user, "folder", async () => {
+    const folder = join(user.folder, "root");
+    mkdirSync(folder);
+    await user.dvm(["create", "--name", "source", "--network", "none", "busybox", "true"]);
+    await user.shell(`"$DVM" export source | tar -x -C ${folder}`);
+    return ["--rootfs", folder];
+  });
+});
+
+describe("a machine with a root by the reflink driver that is killed while it writes", {
+  skip: whyNoReflink,
+}, () => {
+  const reflinking = new TestUser();
+  before(() => mountReflinking(reflinking));
+  after(() => {
+    unmountReflinking(reflinking);
+    reflinking[Symbol.dispose]();
+  });
+  cut(reflinking, "reflink", async () => ["--storage-opt", "driver=reflink", "busybox"]);
+  it("leaves disks in which e2fsck finds nothing wrong", () => {
+    // the volume, and the container's own
+    assert.ok(checkDisks(reflinking.dataRoot).length >= 2);
+  });
+});
+
 it("leaves disks in which e2fsck and qemu-img find nothing wrong", () => {
+  const checks = checkDisks(user.dataRoot);
+  // three volumes, and of each driver the container's own disk
+  assert.ok(checks.filter((program) => program === "e2fsck").length >= 4, `${checks}`);
+  assert.ok(checks.includes("qemu-img"), `${checks}`);
+});
+
+/** @returns the programs that have checked one disk each, and found nothing */
+function checkDisks(folder: string): string[] {
   const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
-  const names = readdirSync(user.dataRoot, { recursive: true, encoding: "utf8" });
-  const checks = names.flatMap((name) => {
-    const check = checkOf(join(user.dataRoot, name));
+  return readdirSync(folder, { recursive: true, encoding: "utf8" }).flatMap((name) => {
+    const check = checkOf(join(folder, name));
     if (check === undefined) return [];
-    const [program, ...words] = [...check, join(user.dataRoot, name)];
+    const [program, ...words] = [...check, join(folder, name)];
     execFileSync(program, words, { env, stdio: "pipe" });
     return program;
   });
-  // two volumes, and of each driver the container's own disk
-  assert.ok(checks.filter((program) => program === "e2fsck").length >= 3, `${checks}`);
-  assert.ok(checks.includes("qemu-img"), `${checks}`);
-});
+}
 
 /** What checks the disk in a file, which both formats know by a magic number. */
 function checkOf(path: string): [string, ...string[]] | undefined {

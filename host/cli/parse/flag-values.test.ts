@@ -136,6 +136,7 @@ table("--add-host", parseExtraHost, {
     ["db=10.0.0.1", "10.0.0.1 db"],
     ["db:::1", "::1 db"],
     ["db:[::1]", "::1 db"],
+    ["host.docker.internal:host-gateway", "host-gateway host.docker.internal"],
   ],
   refuses: [
     ["foo", 'bad format for add-host: "foo"'],

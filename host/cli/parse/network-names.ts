@@ -6,6 +6,9 @@ import { isIP } from "node:net";
 const DOMAIN =
   /^(:?(:?[a-zA-Z0-9]|(:?[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))(:?\.(:?[a-zA-Z0-9]|(:?[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])))*)\.?\s*$/;
 
+/** Docker's word for the host's address in the container's network. */
+const HOST_GATEWAY = "host-gateway";
+
 /** --add-host NAME:ADDRESS or NAME=ADDRESS, as a line of /etc/hosts. @throws Error with Docker's words */
 export function parseExtraHost(text: string): string {
   const at = text.search(/[:=]/);
@@ -13,7 +16,7 @@ export function parseExtraHost(text: string): string {
   if (name === "") throw new Error(`bad format for add-host: ${JSON.stringify(text)}`);
   const given = text.slice(at + 1);
   const address = /^\[.*\]$/.test(given) ? given.slice(1, -1) : given;
-  if (isIP(address) === 0)
+  if (isIP(address) === 0 && address !== HOST_GATEWAY)
     throw new Error(`invalid IP address in add-host: ${JSON.stringify(given)}`);
   return `${address} ${name}`;
 }

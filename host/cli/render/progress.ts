@@ -2,10 +2,16 @@
 
 import type { EngineEvent } from "../../api/engine-api.ts";
 import { printableText } from "../../printable-text.ts";
-import type { CliContext } from "../command.ts";
+
+/** What of a stream is used here. */
+export interface ProgressOutput {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
 
 export interface ProgressOptions {
-  readonly stderr: CliContext["stderr"];
+  readonly stderr: ProgressOutput;
   readonly verbose: boolean;
   /** no progress */
   readonly quiet: boolean;

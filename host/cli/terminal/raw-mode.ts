@@ -1,6 +1,5 @@
 /** The user's terminal in raw mode: every key goes to the container, every byte of its output to the terminal. */
 
-import { spawnSync } from "node:child_process";
 import type { CliContext } from "../command.ts";
 
 /**
@@ -36,5 +35,8 @@ export function enterRawMode(stdin: CliContext["stdin"]): Disposable {
  * guest's terminal does already where its programs want it; those that move the cursor by a line feed do not.
  */
 function endOutputProcessing(fd: number | undefined): void {
-  if (fd !== undefined) spawnSync("stty", ["-opost"], { stdio: [fd, "ignore", "ignore"] });
+  if (fd === undefined) return;
+  // loaded here: most starts have no terminal
+  const { spawnSync } = process.getBuiltinModule("node:child_process");
+  spawnSync("stty", ["-opost"], { stdio: [fd, "ignore", "ignore"] });
 }

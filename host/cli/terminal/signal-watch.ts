@@ -1,82 +1,20 @@
-/** Signals to dvm while a container starts and runs: what each means depends on how far the container is. */
+/** Signals to this process, as `signalPolicy` takes them. */
 
-import { constants } from "node:os";
+import { FORWARDED, type SignalActions, type SignalPolicy, signalPolicy } from "./signal-policy.ts";
 
-/** Signals that a client hands on; those that a terminal or the kernel sends for other reasons are left alone. */
-const FORWARDED = [
-  "SIGHUP",
-  "SIGINT",
-  "SIGQUIT",
-  "SIGUSR1",
-  "SIGUSR2",
-  "SIGALRM",
-  "SIGTERM",
-  "SIGCONT",
-] as const satisfies readonly NodeJS.Signals[];
-
-/** Signals that ask dvm itself to end. */
-const ENDING: ReadonlySet<string> = new Set(["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"]);
-
-/** As many of them as make Docker's client give up on a container that does not end. */
-const PATIENCE = 3;
-
-export interface SignalActions {
-  /** the container is not running yet, or is being taken down: stop that; `exitCode` is 128 plus the signal */
-  readonly interrupt: (exitCode: number) => void;
-  /** the same once more: end at once */
-  readonly force: (exitCode: number) => void;
-  /** the container runs: hand the signal on */
-  readonly forward: (signal: number) => void;
-  /** it did not help: end the container */
-  readonly giveUp: (exitCode: number) => void;
-}
-
-export interface SignalWatch extends Disposable {
-  /** From now on signals are the container's. */
-  readonly containerRuns: (options: {
-    /** --sig-proxy */
-    readonly proxy: boolean;
-    /** whether the container lives on the client's terminal, and SIGHUP says that this is gone */
-    readonly onTerminal: boolean;
-  }) => void;
-  /** From now on they are dvm's again. */
-  readonly containerEnded: () => void;
-}
+export type SignalWatch = Omit<SignalPolicy, "receive"> & Disposable;
 
 export function watchSignals(actions: SignalActions): SignalWatch {
-  let mode: "dvm" | "proxy" | "no-proxy" = "dvm";
-  let endings = 0;
-  let hangupEnds = false;
-  /** those that came while the process was on its way */
-  const early: number[] = [];
-  const receive = (name: NodeJS.Signals) => {
-    const number = constants.signals[name];
-    const exitCode = 128 + number;
-    const ends = ENDING.has(name);
-    if (ends) endings++;
-    if (mode === "proxy") {
-      if ((ends && endings >= PATIENCE) || (name === "SIGHUP" && hangupEnds))
-        actions.giveUp(exitCode);
-      else actions.forward(number);
-    } else if (ends && mode === "no-proxy") actions.giveUp(exitCode);
-    else if (ends && endings === 1) actions.interrupt(exitCode);
-    else if (ends) actions.force(exitCode);
-    else if (mode === "dvm") early.push(number);
+  const { receive, ...policy } = signalPolicy(actions);
+  const onSignal = (name: NodeJS.Signals) => {
+    const known = FORWARDED.find((each) => each === name);
+    if (known !== undefined) receive(known);
   };
-  for (const name of FORWARDED) process.on(name, receive);
+  for (const name of FORWARDED) process.on(name, onSignal);
   return {
-    containerRuns: ({ proxy, onTerminal }) => {
-      mode = proxy ? "proxy" : "no-proxy";
-      hangupEnds = onTerminal;
-      for (const number of early.splice(0)) if (proxy) actions.forward(number);
-    },
-    containerEnded: () => {
-      mode = "dvm";
-      endings = 0;
-      early.length = 0;
-    },
+    ...policy,
     [Symbol.dispose]() {
-      for (const name of FORWARDED) process.off(name, receive);
+      for (const name of FORWARDED) process.off(name, onSignal);
     },
   };
 }

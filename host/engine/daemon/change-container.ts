@@ -23,19 +23,24 @@ export function unpauseContainer(container: ManagedContainer): Promise<void> {
   });
 }
 
-/** Limits and restart policy, of one that runs too. */
+/**
+ * Limits and restart policy, of one that runs too.
+ *
+ * @returns what of the limits counts from its next start on, in words
+ */
 export function updateContainer(
   container: ManagedContainer,
   update: ContainerUpdate,
-): Promise<void> {
+): Promise<readonly string[]> {
   return container.serial.run(async () => {
     const { config, kept } = container;
     const deviceRates = { ...config.resources.deviceRates, ...update.resources.deviceRates };
     const resources = { ...config.resources, ...update.resources, deviceRates };
-    if (container.isRunning) await container.run.update(resources);
+    const later = container.isRunning ? await container.run.update(resources) : [];
     const { restartPolicy = config.restartPolicy } = update;
     kept.update({ config: { ...config, resources, ...(restartPolicy ? { restartPolicy } : {}) } });
     container.tell("update");
+    return later;
   });
 }
 

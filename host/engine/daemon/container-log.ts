@@ -20,13 +20,11 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { formattedNanoseconds } from "./clock.ts";
+import { cutAt, encodeLines, MAX_PIECE, type OutputName } from "./log-lines.ts";
 import type { LogConfig } from "./model.ts";
 
-export type OutputName = "stdout" | "stderr";
+export type { OutputName };
 
-/** Longest piece of a line in one entry, in `bytes`, as Docker has it. */
-const MAX_PIECE = 16 * 1024;
 /** Length of `log-position`, in `bytes`: written over in place. */
 const POSITION_SIZE = 256;
 const LINE_FEED = 10;
@@ -163,9 +161,11 @@ export class ContainerLog extends EventEmitter<LogEvents> {
       this.#rotate();
       if (this.#file === undefined) this.#open();
       if (this.#file === undefined) return;
-      const text = Buffer.from(logLines(stream, bytes));
-      for (let at = 0; at < text.length; ) at += writeSync(this.#file, text, at);
-      this.#size += text.length;
+      const file = this.#file;
+      encodeLines(stream, bytes, (lines) => {
+        for (let at = 0; at < lines.length; ) at += writeSync(file, lines, at);
+        this.#size += lines.length;
+      });
       this.#hasFailed = false;
     } catch (error) {
       this.#cutTorn();
@@ -234,67 +234,6 @@ export function logRotation(options: Readonly<Record<string, string>>): {
   const maxSize = match === null ? Number.POSITIVE_INFINITY : Number(match[1]) * 1024 ** unit;
   const maxFiles = Math.max(1, Math.min(1000, Number(options["max-file"] ?? 1) || 1));
   return { maxSize: maxSize > 0 ? maxSize : Number.POSITIVE_INFINITY, maxFiles };
-}
-
-function logLines(stream: OutputName, bytes: Uint8Array): string {
-  const entries = isPlain(bytes) ? plainLines(bytes) : jsonPieces(bytes);
-  const time = formattedNanoseconds(entries.length);
-  const middle = `,"stream":"${stream}","time":"`;
-  let text = "";
-  for (const entry of entries) text += `{"log":${entry}${middle}${time()}"}\n`;
-  return text;
-}
-
-/** Printable ASCII and line feeds alone: most output, which then costs no JSON encoder. */
-const PLAIN = /^[\n\x20\x21\x23-\x5b\x5d-\x7e]*$/;
-
-function isPlain(bytes: Uint8Array): boolean {
-  return !hasLongLine(bytes) && PLAIN.test(latin1(bytes));
-}
-
-/** Whether a line takes more than one entry. */
-function hasLongLine(bytes: Uint8Array): boolean {
-  let start = 0;
-  while (bytes.length - start > MAX_PIECE) {
-    const feed = bytes.lastIndexOf(LINE_FEED, start + MAX_PIECE - 1);
-    if (feed < start) return true;
-    start = feed + 1;
-  }
-  return false;
-}
-
-/** As JSON texts; each line is short enough for one entry. */
-function plainLines(bytes: Uint8Array): string[] {
-  const lines = latin1(bytes).split("\n");
-  const rest = lines.pop() ?? "";
-  const entries = lines.map((line) => `"${line}\\n"`);
-  if (rest !== "") entries.push(`"${rest}"`);
-  return entries;
-}
-
-function jsonPieces(bytes: Uint8Array): string[] {
-  const entries: string[] = [];
-  for (let start = 0; start < bytes.length; ) {
-    const feed = bytes.indexOf(LINE_FEED, start);
-    const end = Math.min(feed < 0 ? bytes.length : feed + 1, cutAt(bytes, start));
-    const log = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("utf8");
-    entries.push(JSON.stringify(log));
-    start = end;
-  }
-  return entries;
-}
-
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
-}
-
-/** Where a piece from `start` ends at the latest: not within a character of UTF-8. */
-function cutAt(bytes: Uint8Array, start: number): number {
-  const end = start + MAX_PIECE;
-  if (end >= bytes.length) return bytes.length;
-  let cut = end;
-  while (cut > end - 4 && ((bytes[cut] ?? 0) & 0xc0) === 0x80) cut--;
-  return cut > end - 4 ? cut : end;
 }
 
 function fresh(): Progress {

@@ -5,6 +5,7 @@ import { type AgentClient, type ContainerAlias, connectAgent } from "../../agent
 import { DvmError } from "../../errors.ts";
 import type { PortFollower } from "../../network/prepared-network.ts";
 import type { DiskConfig, Machine } from "../../vmm/hypervisor.ts";
+import { beyondMachine, runningShape, withinMachine } from "../beyond-machine.ts";
 import { type BootOptions, openMachine } from "../boot-machine.ts";
 import type { ContainerExit } from "../container-exit.ts";
 import { containerHostname, containerSpec, guestResources } from "../container-spec.ts";
@@ -27,7 +28,7 @@ import type { MachinePool } from "../pool/machine-pool.ts";
 import { restoreMachine } from "../snapshots/restore-machine.ts";
 import { restoredState } from "../snapshots/restored-state.ts";
 import type { SavedRun } from "../snapshots/snapshot-meta.ts";
-import { prepareVolumes } from "../volumes/container-volumes.ts";
+import { prepareVolumes, releaseSwap } from "../volumes/container-volumes.ts";
 import { NO_MOUNTS } from "../volumes/prepared-mounts.ts";
 import { explainEnd } from "./explain-end.ts";
 import type { GuestProcess } from "./guest-process.ts";
@@ -67,6 +68,8 @@ export interface AdoptOptions extends RunOptions {
 
 export class ContainerRun extends GuestRun {
   readonly #undo = new AsyncDisposableStack();
+  /** goes after the machine, which is in it */
+  readonly #cgroup = this.#undo.use(new HostCgroup(this.options.record.id));
   #machine: Machine | undefined;
   #agent: AgentClient | undefined;
   /** settles when the agent is ready */
@@ -80,7 +83,6 @@ export class ContainerRun extends GuestRun {
   /** why nobody can speak to the guest, whose machine runs all the same */
   #mute: DvmError | undefined;
   #bootedAt = 0;
-  #vcpus = 1;
   #diskLimits = diskLimits(this.options.record.config.resources);
 
   /** Boots a machine and starts the container's process in it; whatever fails is taken down again. */
@@ -133,7 +135,7 @@ export class ContainerRun extends GuestRun {
       owner: this.id,
       machine: this.#machine,
       agent,
-      vcpus: this.#vcpus,
+      vcpus: this.vcpus,
       bootedAt: this.#bootedAt,
       ...this.#pod,
       shares: this.state.shares ?? [],
@@ -200,14 +202,16 @@ export class ContainerRun extends GuestRun {
   }
 
   protected get vcpus(): number {
-    return this.#vcpus;
+    return this.state.shape?.vcpus ?? 1;
   }
 
-  async update(resources: DaemonContainerConfig["resources"]): Promise<void> {
-    const limits = guestResources(resources);
+  async update(resources: DaemonContainerConfig["resources"]): Promise<readonly string[]> {
+    const { shape } = this.state;
+    const limits = guestResources(shape ? withinMachine(resources, shape) : resources);
     await this.#limitDisks(resources);
-    new HostCgroup(this.id).admit(this.pid, resources);
+    this.#cgroup.admit(this.pid, resources);
     await this.ask({ type: "container.update", container: this.id, resources: limits });
+    return shape ? beyondMachine(resources, shape) : [];
   }
 
   async #limitDisks(resources: DaemonContainerConfig["resources"]): Promise<void> {
@@ -215,13 +219,8 @@ export class ContainerRun extends GuestRun {
     if (isDeepStrictEqual(limits, this.#diskLimits)) return;
     const machine = this.#machine;
     if (machine?.setDiskLimits === undefined) {
-      throw engineError(
-        "NOT_SUPPORTED",
-        "the limits of a running machine's disks stay as they are",
-        {
-          hint: "machines of --vmm qemu take others; this one does at its next start",
-        },
-      );
+      const hint = "machines of --vmm qemu take others; this one does at its next start";
+      throw engineError("NOT_SUPPORTED", "a running machine's disks keep their limits", { hint });
     }
     await machine.setDiskLimits(limits);
     this.#diskLimits = limits;
@@ -248,6 +247,7 @@ export class ContainerRun extends GuestRun {
   /** Kills the machine and removes its run directory. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#undo.disposeAsync();
+    await releaseSwap(this.options.record, this.options.dataRoot);
     this.options.runDirectory[Symbol.dispose]();
   }
 
@@ -304,8 +304,7 @@ export class ContainerRun extends GuestRun {
   }
 
   #admit(machine: Machine): void {
-    const cgroup = this.#undo.use(new HostCgroup(this.id));
-    for (const lack of cgroup.admit(machine.pid, this.options.record.config.resources)) {
+    for (const lack of this.#cgroup.admit(machine.pid, this.options.record.config.resources)) {
       this.warn(`limits on the host: ${lack}`);
     }
   }
@@ -319,8 +318,8 @@ export class ContainerRun extends GuestRun {
     );
     signal.throwIfAborted();
     const shape = machineShape(config.resources, hypervisor.accelerator);
-    this.#vcpus = shape.vcpus;
     const { name: backend, accelerator } = hypervisor;
+    this.note({ shape: runningShape(config.resources, accelerator) });
     onEvent({ type: "machine", container, backend, accelerator, reason, ...shape });
     this.#network = this.#undo.use(
       await inPhase(onEvent, { container, phase: "network" }, () =>
@@ -390,9 +389,9 @@ export class ContainerRun extends GuestRun {
     if (hypervisor.adopt === undefined) {
       throw engineError("MACHINE_LOST", "the virtual machine ended with the earlier dvmd");
     }
-    this.#vcpus = machineShape(config.resources, hypervisor.accelerator).vcpus;
+    const { shape = runningShape(config.resources, hypervisor.accelerator) } = this.state;
+    this.note({ shape });
     const { follower } = this.#undo.use(await adoptNetwork(runDirectory.path));
-    this.#undo.use(new HostCgroup(id));
     const machine = this.#undo.use(
       await withDeadline(hypervisor.adopt({ id, runDirectory: runDirectory.path, disks }), {
         what: "finding the virtual machine again",
@@ -454,7 +453,7 @@ export class ContainerRun extends GuestRun {
     if (machine === undefined || this.#killed) return;
     const { config, mounts = [] } = this.options.record;
     // its disk goes with it, and it shared nothing: there is nothing to write back
-    if (config.autoRemove && mounts.length === 0) return;
+    if (config.autoRemove && mounts.length === 0) return this.kill();
     const isOver = await Promise.race([machine.exit, undefined]);
     if (isOver !== undefined) return;
     const options = { what: "shutting down", milliseconds: this.options.deadlines.shutdown };

@@ -85,7 +85,8 @@ export abstract class GuestRun implements AsyncDisposable {
   abstract get isMute(): boolean;
   /** The conversation with the guest. @throws DvmError `WRONG_STATE` */
   abstract get agent(): AgentClient;
-  abstract update(resources: DaemonContainerConfig["resources"]): Promise<void>;
+  /** @returns what of it the machine cannot give before the next start, in words */
+  abstract update(resources: DaemonContainerConfig["resources"]): Promise<readonly string[]>;
   /** Ends it at once; the process was killed then. */
   abstract kill(): Promise<void>;
   /** Its process has ended: takes down what was made for it. */
@@ -256,8 +257,13 @@ export abstract class GuestRun implements AsyncDisposable {
     });
   }
 
-  protected save(change: Partial<RunState>): void {
+  /** To be kept with what is saved next. */
+  protected note(change: Partial<RunState>): void {
     this.#state = { ...this.#state, ...change };
+  }
+
+  protected save(change: Partial<RunState>): void {
+    this.note(change);
     try {
       writeRunState(this.options.runDirectory.path, this.#state);
     } catch (error) {

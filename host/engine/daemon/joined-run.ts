@@ -11,7 +11,7 @@ import type { PreparedImage } from "../engine-parts.ts";
 import { engineError } from "../errors.ts";
 import { NO_NETWORK } from "../networks/prepare-network.ts";
 import { joinedDisks, joinedSpec, withSharesOf } from "../pods/joined-spec.ts";
-import { prepareVolumes } from "../volumes/container-volumes.ts";
+import { prepareVolumes, releaseSwap } from "../volumes/container-volumes.ts";
 import type { GuestProcess } from "./guest-process.ts";
 import { GuestRun, type RunOptions } from "./guest-run.ts";
 import type { DaemonContainerConfig } from "./model.ts";
@@ -89,9 +89,10 @@ export class JoinedRun extends GuestRun {
     return this.#shared?.vcpus ?? 1;
   }
 
-  async update(resources: DaemonContainerConfig["resources"]): Promise<void> {
+  async update(resources: DaemonContainerConfig["resources"]): Promise<readonly string[]> {
     const limits = guestResources(resources);
     await this.ask({ type: "container.update", container: this.id, resources: limits });
+    return [];
   }
 
   async kill(): Promise<void> {
@@ -112,6 +113,7 @@ export class JoinedRun extends GuestRun {
     }
     this.unwatch();
     this.#shared?.joined.delete(this.id);
+    await releaseSwap(this.options.record, this.options.dataRoot);
     this.options.runDirectory[Symbol.dispose]();
   }
 
@@ -160,7 +162,7 @@ export class JoinedRun extends GuestRun {
   async #plug(disks: readonly DiskConfig[], { machine, owner }: SharedMachine): Promise<void> {
     if (machine.plugDisks === undefined) {
       throw engineError("NOT_SUPPORTED", `the machine of container ${owner} cannot be joined`, {
-        hint: "machines of dvm's own VMM keep the disks that they start with: run that container with --vmm qemu",
+        hint: "its backend's machines keep the disks that they start with",
       });
     }
     // noted first: a daemon that dies now leaves disks that the next one finds

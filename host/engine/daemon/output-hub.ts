@@ -7,7 +7,7 @@
  */
 
 import type { Writable } from "node:stream";
-import type { IncomingHandlers, IncomingStream } from "#protocol";
+import { type IncomingHandlers, type IncomingStream, STREAM_WINDOW } from "#protocol";
 
 /** Where output is kept; says how many bytes of the stream it is done with. */
 export interface OutputLog {
@@ -15,8 +15,18 @@ export interface OutputLog {
   readonly finish: () => number;
 }
 
+/** A reader that can do without a copy: what the kernel takes of the bytes need not be kept. */
+export interface PassingWritable extends Writable {
+  /**
+   * Takes what it can of bytes that change after the call; the rest is to be the next that is written.
+   *
+   * @returns how many it took
+   */
+  readonly pass: (bytes: Uint8Array) => number;
+}
+
 interface Sink {
-  readonly target: Writable;
+  readonly target: Writable | PassingWritable;
   /** what waits for what comes before; undefined when nothing does */
   held: Uint8Array[] | undefined;
   blocked: boolean;
@@ -26,8 +36,9 @@ interface Sink {
 
 /** Bytes that wait are copied together, since a guest may send each in a frame, and pieces, of its own. */
 const GATHERED_CHUNK = 64 * 1024;
-/** A view of fewer bytes may hold much more of the transport's memory. */
-const SMALL = 4096;
+/** Chunks that a reader is done with; most that are kept for the next one: what waits of one stream. */
+const spare: Buffer[] = [];
+const MOST_SPARE = STREAM_WINDOW / GATHERED_CHUNK;
 
 export class OutputHub implements IncomingHandlers {
   /** settles when the stream is over and logged; never rejects */
@@ -54,7 +65,7 @@ export class OutputHub implements IncomingHandlers {
     return stream;
   }
 
-  /** The bytes are the transport's own piece, which nobody writes to: sinks may keep them. */
+  /** The bytes are the transport's, for the time of the call. */
   readonly onData = (bytes: Uint8Array): void => {
     this.#owed += this.#log?.append(bytes) ?? bytes.length;
     for (const sink of this.#sinks) write(sink, bytes);
@@ -70,7 +81,7 @@ export class OutputHub implements IncomingHandlers {
   };
 
   /** A reader from here on. `before` is what it gets first. @returns takes the reader off again */
-  add(target: Writable, before?: AsyncIterable<Uint8Array>): () => void {
+  add(target: Writable | PassingWritable, before?: AsyncIterable<Uint8Array>): () => void {
     const held = before === undefined ? undefined : [];
     const sink: Sink = { target, held, blocked: false, gathered: new GatheredBytes() };
     const onDrain = () => {
@@ -134,11 +145,22 @@ function write(sink: Sink, bytes: Uint8Array): void {
   const { target, held, gathered } = sink;
   if (held !== undefined) held.push(...gathered.add(bytes));
   else if (sink.blocked) for (const chunk of gathered.add(bytes)) put(sink, chunk);
-  else put(sink, bytes.length < SMALL && target.writableLength > 0 ? Buffer.from(bytes) : bytes);
+  else {
+    const taken = "pass" in target ? target.pass(bytes) : 0;
+    if (taken < bytes.length) put(sink, Buffer.from(bytes.subarray(taken)));
+  }
 }
 
 function put(sink: Sink, bytes: Uint8Array): void {
-  if (!sink.target.write(bytes)) sink.blocked = true;
+  const { target } = sink;
+  // any other may have handed the bytes on to somebody who still has them
+  const onDone = "pass" in target ? () => giveBackChunk(bytes) : undefined;
+  if (!target.write(bytes, onDone)) sink.blocked = true;
+}
+
+function giveBackChunk({ buffer, length }: Uint8Array): void {
+  if (buffer.byteLength !== GATHERED_CHUNK || length !== GATHERED_CHUNK) return;
+  if (spare.length < MOST_SPARE) spare.push(Buffer.from(buffer));
 }
 
 /** Hands on what was gathered, unless something comes before it. */
@@ -156,7 +178,8 @@ class GatheredBytes {
   add(bytes: Uint8Array): Uint8Array[] {
     const full: Uint8Array[] = [];
     for (let at = 0; at < bytes.length; ) {
-      if (this.#chunk.length === 0) this.#chunk = Buffer.allocUnsafeSlow(GATHERED_CHUNK);
+      if (this.#chunk.length === 0)
+        this.#chunk = spare.pop() ?? Buffer.allocUnsafeSlow(GATHERED_CHUNK);
       const part = bytes.subarray(at, at + this.#chunk.length - this.#filled);
       this.#chunk.set(part, this.#filled);
       this.#filled += part.length;

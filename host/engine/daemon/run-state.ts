@@ -4,6 +4,7 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Stdio } from "#protocol";
 import type { ShareConfig } from "../../vmm/hypervisor.ts";
+import type { RunningShape } from "../beyond-machine.ts";
 import type { ContainerExit } from "../container-exit.ts";
 import type { ContainerNetworks } from "../networks/container-networks.ts";
 import type { ExecConfig } from "./model.ts";
@@ -37,6 +38,8 @@ export interface RunState {
   readonly execs: readonly ExecState[];
   /** where the machine is connected */
   readonly networks?: ContainerNetworks;
+  /** of its own machine; absent: it runs in another's, or began with a dvmd that did not note it */
+  readonly shape?: RunningShape;
   /** what of the host the machine has; absent: nothing */
   readonly shares?: readonly ShareConfig[];
   /** container in whose machine it runs; absent: it has one of its own */

@@ -4,6 +4,14 @@ import type { ContainerSpec } from "#protocol";
 import type { PreparedNetwork } from "../../network/prepared-network.ts";
 import type { ContainerConfig } from "../container-config.ts";
 
+/** Docker's word for the host's address in the container's network. */
+const HOST_GATEWAY = /^host-gateway(?=\s)/;
+
+/** Whether a line of the user's for /etc/hosts names the host. */
+export function namesHost(line: string): boolean {
+  return HOST_GATEWAY.test(line);
+}
+
 /** The user's own name servers replace the network's; the container finds itself by its name. */
 export function networkFiles(
   hostname: string,
@@ -14,8 +22,9 @@ export function networkFiles(
   const own = network.interfaces.flatMap(({ addresses }) =>
     addresses.map((address) => `${address.replace(/\/.*/, "")} ${names}`),
   );
+  const wanted = extraHosts.map((line) => line.replace(HOST_GATEWAY, network.gateway ?? ""));
   return {
-    extraHosts: [...extraHosts, ...(network.hosts ?? []), ...own],
+    extraHosts: [...wanted, ...(network.hosts ?? []), ...own],
     dns: { ...dns, servers: dns.servers.length > 0 ? dns.servers : network.nameServers },
   };
 }

@@ -6,6 +6,7 @@ import type { ContainerConfig } from "../container-config.ts";
 import { engineError } from "../errors.ts";
 import { readPolicy } from "./card-policy.ts";
 import type { ContainerNetworks, NetworkAttachment } from "./container-networks.ts";
+import { namesHost } from "./network-files.ts";
 import type { NetworkSettings } from "./network-settings.ts";
 
 export interface PrepareNetworkOptions {
@@ -129,13 +130,21 @@ export function networkMode(
 
 const ROOT_DEFAULT = "bridge";
 
+type CheckedConfig = Pick<ContainerConfig, "network" | "networking"> &
+  Partial<Pick<ContainerConfig, "extraHosts">>;
+
 /**
  * A setting that a mode cannot heed is refused, not forgotten.
  *
  * @throws DvmError `CONFIG_INVALID`, `NOT_SUPPORTED`
  */
-export function checkNetwork(config: Pick<ContainerConfig, "network" | "networking">): void {
+export function checkNetwork(config: CheckedConfig): void {
   const mode = networkMode(config.network);
+  if ((mode === "none" || mode === "user") && config.extraHosts?.some(namesHost)) {
+    throw engineError("CONFIG_INVALID", `in network ${mode} a container does not reach its host`, {
+      hint: "--add-host NAME:host-gateway needs a bridge, or --network host",
+    });
+  }
   const {
     ip: four,
     ip6,
@@ -213,7 +222,9 @@ async function joinBridges(
     attachments.push(attachment(network ?? { name: "bridge", id: "bridge" }, one, allNames));
   }
   const held = undo.move();
+  const [gateway] = joined.flatMap((each) => each.gateway ?? []);
   const all: PreparedNetwork = {
+    ...(gateway === undefined ? {} : { gateway }),
     devices: joined.flatMap(({ devices }) => devices),
     interfaces: joined.flatMap(({ interfaces }) => interfaces),
     nameServers: joined.flatMap(({ nameServers }) => nameServers),

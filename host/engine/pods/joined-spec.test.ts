@@ -6,7 +6,8 @@ import { joinedDisks, joinedSpec, withSharesOf } from "./joined-spec.ts";
 
 const id = "0123456789abcdef".repeat(4);
 const file = { kind: "file", path: "/d", format: "raw" } as const;
-const disks = ["dvm-image", "dvm-upper", "dvm-volume-0"].map((serial) => ({
+const names = ["dvm-image", "dvm-upper", "dvm-volume-0", "dvm-device-0", "dvm-swap"];
+const disks = names.map((serial) => ({
   serial,
   readOnly: false,
   source: file,
@@ -16,16 +17,25 @@ describe("a container in another one's machine", () => {
   it("has disks of its own serials, and a specification that names them", () => {
     const config = { ...PLAIN_CONFIG, network: "container:web" };
     const mount = { destination: "/v", type: "disk", source: "dvm-volume-0", options: [] } as const;
-    const spec = { ...containerSpec(id, config), mounts: [mount] };
+    const access = { read: true, write: false };
+    const device = {
+      path: "/dev/d",
+      device: { kind: "disk", serial: "dvm-device-0" },
+      access,
+    } as const;
+    const swap = { serial: "dvm-swap", swappiness: 5 };
+    const spec = { ...containerSpec(id, config), mounts: [mount], devices: [device], swap };
     const joined = joinedSpec(id, { spec, disks, config });
     const serials = joinedDisks(id, disks).map(({ serial }) => serial);
-    assert.equal(new Set(serials).size, 3);
+    assert.equal(new Set(serials).size, names.length);
     for (const serial of serials) assert.match(serial, /^0123456789ab[\w.-]{1,8}$/);
     const { imageSerial, upper } = joined.rootfs;
-    assert.deepEqual(
-      [imageSerial, "serial" in upper ? upper.serial : "", joined.mounts[0]?.source],
-      serials,
-    );
+    const upperSerial = "serial" in upper ? upper.serial : "";
+    const [image, container, volume, disk, swapped] = serials;
+    const found = [imageSerial, upperSerial, joined.mounts[0]?.source];
+    assert.deepEqual(found, [image, container, volume]);
+    assert.deepEqual(joined.devices?.[0]?.device, { kind: "disk", serial: disk });
+    assert.deepEqual(joined.swap, { ...swap, serial: swapped });
     assert.deepEqual(joined.joins, { network: "web" });
   });
 });

@@ -41,6 +41,18 @@ export function joinedSpec(
     mounts: spec.mounts.map((mount) =>
       mount.type === "disk" ? { ...mount, source: serialOf(mount.source) } : mount,
     ),
+    ...(spec.devices === undefined
+      ? {}
+      : {
+          devices: spec.devices.map(({ device, ...rest }) => ({
+            ...rest,
+            device:
+              device.kind === "disk" ? { ...device, serial: serialOf(device.serial) } : device,
+          })),
+        }),
+    ...(spec.swap === undefined
+      ? {}
+      : { swap: { ...spec.swap, serial: serialOf(spec.swap.serial) } }),
     joins: joinsOf(config),
   };
 }

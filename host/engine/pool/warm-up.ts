@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import type { ProcessSpec } from "#protocol";
 import { type AgentClient, connectAgent } from "../../agent/agent-client.ts";
 import type { Machine, MachineConfig, WarmUp } from "../../vmm/hypervisor.ts";
@@ -35,6 +36,11 @@ const DEADLINE = 60_000;
 /** Size of the writable disk, in `bytes`: the usual one. */
 const DISK = 10 * 1024 ** 3;
 const CONTAINER = "warm-up";
+/** An address of no network out there (RFC 2544): what is sent from it is for nobody. */
+const NOWHERE = { addresses: ["198.18.0.2/30"], gateways: ["198.18.0.1"] };
+const MTU = 1500;
+/** What a kernel does after a container is gone, its network and its control group not least, in `milliseconds`. */
+const AFTERMATH = 250;
 
 /** Nothing that a container without wishes would not have. */
 const PLAIN: ContainerConfig = {
@@ -105,15 +111,24 @@ export async function prepareWarmUp(options: WarmUpOptions): Promise<PreparedWar
 async function warmUp(machine: Machine, options: WarmUpOptions): Promise<void> {
   const signal = AbortSignal.timeout(DEADLINE);
   const client = await connectAgent(machine.agent, { signal });
-  await withDeadline(runContainer(client, options.config), {
+  const cards = options.config.networks.map(({ mac }, place) => machine.clonedMacs?.[place] ?? mac);
+  // a template's lead nowhere
+  const connected = options.onClient === undefined ? [] : cards;
+  const network = cards.length > 0 ? "guest" : "private";
+  await withDeadline(runContainer(client, network, connected), {
     what: "warming up",
     milliseconds: DEADLINE,
   });
+  await setTimeout(AFTERMATH);
   options.onClient?.(client);
 }
 
-/** As a container's machine is used, in the same order. */
-async function runContainer(client: AgentClient, { networks }: MachineConfig): Promise<void> {
+/** As a container's machine is used, in the same order. @param cards MAC addresses of those that are set up */
+async function runContainer(
+  client: AgentClient,
+  network: "guest" | "private",
+  cards: readonly string[],
+): Promise<void> {
   const ended = new Promise<void>((resolve) => {
     client.once("process.exit", () => resolve());
   });
@@ -122,10 +137,11 @@ async function runContainer(client: AgentClient, { networks }: MachineConfig): P
     clock: String(BigInt(Date.now()) * 1_000_000n),
     entropy: randomBytes(32).toString("base64"),
     hostname: CONTAINER,
-    interfaces: [],
+    interfaces: cards.map((mac, place) => {
+      return { ...NOWHERE, mac, clonedMac: mac, name: `eth${place}`, mtu: MTU };
+    }),
   });
   const spec = containerSpec(CONTAINER, PLAIN);
-  const network = networks.length > 0 ? "guest" : "private";
   await client.request({
     type: "container.create",
     container: CONTAINER,
@@ -139,5 +155,13 @@ async function runContainer(client: AgentClient, { networks }: MachineConfig): P
   });
   for (const stream of [stdout, stderr]) stream.resume();
   await ended;
+  await client.request({
+    type: "container.network",
+    container: CONTAINER,
+    disconnect: cards.map((mac) => ({ ...NOWHERE, mac, carried: false })),
+    connect: [],
+    hosts: { remove: [], add: [] },
+    dns: PLAIN.dns,
+  });
   await client.request({ type: "container.remove", container: CONTAINER });
 }

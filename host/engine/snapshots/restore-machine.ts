@@ -55,6 +55,9 @@ export async function restoreMachine(
     }),
   );
   options.onProcess?.(machine.pid);
+  const settled = options.network?.settled?.();
+  // what fails before is the one to tell of
+  settled?.catch(() => {});
   const { generation, inGuest, isPaused } = saved;
   const agent = await withDeadline(
     connectAgent(machine.agent, {
@@ -67,7 +70,7 @@ export async function restoreMachine(
   parts.defer(() => agent.close());
   await configureMachine(agent, { ...options, network: NO_NETWORK });
   if (config.networks.length > 0) await changeNetwork(agent, options, saved, wanted);
-  await options.network?.settled?.();
+  await settled;
   const held = parts.move();
   return {
     machine,

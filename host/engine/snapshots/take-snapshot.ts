@@ -8,6 +8,7 @@ import { readRunState } from "../daemon/run-state.ts";
 import { engineError } from "../errors.ts";
 import { deviceDisks } from "../guest-devices.ts";
 import { BASE_NAME } from "../storage/container-disk.ts";
+import { swapBytes } from "../volumes/swap-disk.ts";
 import { copyDisk } from "./copy-disk.ts";
 import { savedDisks } from "./saved-disks.ts";
 import type { SavedRun } from "./snapshot-meta.ts";
@@ -47,6 +48,9 @@ function checkSavable({ id, record, run }: ManagedContainer): void {
     refuse("it has volumes or folders of the host", "what they hold is not the container's alone");
   }
   if (deviceDisks(record.config).length > 0) refuse("it has a disk of the host");
+  if (swapBytes(record.config.resources) > 0) {
+    refuse("its memory may be swapped", "run it without --memory-swap");
+  }
   if (machine.saveTo === undefined) refuse("its virtual machine does not know how", "--vmm qemu");
 }
 

@@ -40,8 +40,25 @@ export async function settleVolumes(options: {
   }
 }
 
-/** At a start. @throws DvmError for a source that is not there, or a disk that another machine has */
+/**
+ * At a start: its mounts, and what it swaps to.
+ *
+ * @throws DvmError for a source that is not there, or a disk that another machine has
+ */
 export async function prepareVolumes(
+  record: ContainerRecord,
+  dataRoot: string,
+  runDirectory: string,
+): Promise<PreparedMounts> {
+  const mounts = await prepareAllMounts(record, dataRoot, runDirectory);
+  if (record.config.resources.memorySwap === undefined) return mounts;
+  const { makeSwapDisk } = await import("./swap-disk.ts");
+  const made = makeSwapDisk(record, dataRoot);
+  if (made === undefined) return mounts;
+  return { ...mounts, disks: [...mounts.disks, made.disk], swap: made.swap };
+}
+
+async function prepareAllMounts(
   record: ContainerRecord,
   dataRoot: string,
   runDirectory: string,
@@ -64,6 +81,16 @@ export async function prepareVolumes(
     shares: [...shares, ...prepared.shares],
     disks: [...disks, ...prepared.disks],
   };
+}
+
+/** Once its machine is no more. */
+export async function releaseSwap(
+  { id, config }: Pick<ContainerRecord, "id" | "config">,
+  dataRoot: string,
+): Promise<void> {
+  if (config.resources.memorySwap === undefined) return;
+  const { removeSwapDisk } = await import("./swap-disk.ts");
+  removeSwapDisk(dataRoot, id);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What the mounts of a container come to when it starts. */
 
-import type { MountSpec } from "#protocol";
+import type { MountSpec, SwapSpec } from "#protocol";
 import type { DiskConfig, ShareConfig } from "../../vmm/hypervisor.ts";
 
 export interface PreparedMounts {
@@ -10,6 +10,8 @@ export interface PreparedMounts {
   readonly disks: readonly DiskConfig[];
   /** for the guest */
   readonly specs: readonly MountSpec[];
+  /** disk among those above that the guest swaps to */
+  readonly swap?: SwapSpec;
 }
 
 /** For what an image has at the places of its volumes: gigabytes, by a guest that is emulated, in `milliseconds`. */

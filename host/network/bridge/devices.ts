@@ -5,6 +5,7 @@ import { networkError } from "../errors.ts";
 import { formatIpv4, type Subnet } from "../ipv4.ts";
 import { parseSubnet6, type Subnet6 } from "../ipv6.ts";
 import { macOfAddress } from "../mac-address.ts";
+import { ReadyProgram } from "../ready-program.ts";
 import { callProgram } from "../run-program.ts";
 import type { BridgeNetwork } from "./bridge-network.ts";
 import { parseRoutes } from "./routes.ts";
@@ -17,6 +18,10 @@ const BURST_TIME = 0.01;
 const LEAST_BURST = 16 * 1024;
 /** Longest that a packet waits in the queue, in `milliseconds`. */
 const QUEUE = 50;
+
+/** As many as a start calls at once or one after the other. */
+const IP = new ReadyProgram({ program: "ip", args: ["-batch", "-"], missing: MISSING_IP }, 2);
+const NFT = new ReadyProgram({ program: "nft", args: ["-f", "-"], missing: MISSING_NFT }, 1);
 
 /** Makes the network's bridge unless it is there. Nobody may make or remove it meanwhile (`HostState`). */
 export async function makeBridge({ bridge, gateway, subnet, ipv6 }: BridgeNetwork): Promise<void> {
@@ -152,23 +157,13 @@ export async function routedSubnets6(): Promise<Subnet6[]> {
 
 /** Loads rules, all or none. @throws DvmError */
 export async function loadRules(script: string): Promise<void> {
-  const { code, complaints } = await callProgram({
-    program: "nft",
-    args: ["-f", "-"],
-    input: script,
-    missing: MISSING_NFT,
-  });
+  const { code, complaints } = await NFT.call(script);
   if (code !== 0) throw refused("nft", complaints);
 }
 
 /** Does the commands in their order, in one process. @throws DvmError */
 export async function ip(commands: readonly string[]): Promise<void> {
-  const { code, complaints } = await callProgram({
-    program: "ip",
-    args: ["-batch", "-"],
-    input: `${commands.join("\n")}\n`,
-    missing: MISSING_IP,
-  });
+  const { code, complaints } = await IP.call(`${commands.join("\n")}\n`);
   if (code !== 0) throw refused("ip", complaints);
 }
 

@@ -71,6 +71,20 @@ describe("a card that programs serve", () => {
     await card[Symbol.asyncDispose]();
   });
 
+  it("begins when somebody waits for it, where that is soon enough", async () => {
+    const begun: string[] = [];
+    const path = join(folder, "six.sock");
+    const serve = async () => void begun.push("served");
+    const card = new ServedCard(path, serve, { isQuick: true });
+    await card.connect();
+    await card.connect();
+    await new Promise(setImmediate);
+    assert.deepEqual(begun, []);
+    await Promise.all([card.settled(), card.settled()]);
+    assert.deepEqual(begun, ["served"]);
+    await card[Symbol.asyncDispose]();
+  });
+
   it("fails when the machine never comes, and says so to whoever waits", async () => {
     const card = new ServedCard(join(folder, "four.sock"), async (connection) => {
       await connection;

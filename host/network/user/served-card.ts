@@ -16,17 +16,25 @@ interface ServedPart extends Disposable {
   readonly gone?: () => Promise<void>;
 }
 
+interface ServedCardOptions {
+  /** whether to begin when somebody waits for it, and the machine has been told what to do meanwhile; else at once */
+  readonly isQuick?: boolean;
+}
+
 export class ServedCard implements AsyncDisposable {
   /** where a hypervisor connects */
   readonly path: string;
   readonly #serve: Serve;
+  readonly #isQuick: boolean;
   #parts = new DisposableStack();
   #ending: ServedPart[] = [];
-  #served: Promise<void> = Promise.resolve();
+  #begin: () => Promise<void> = async () => {};
+  #served: Promise<void> | undefined;
 
-  constructor(path: string, serve: Serve) {
+  constructor(path: string, serve: Serve, { isQuick = false }: ServedCardOptions = {}) {
     this.path = path;
     this.#serve = serve;
+    this.#isQuick = isQuick;
   }
 
   /** As `PreparedNetwork.connect`. */
@@ -44,9 +52,9 @@ export class ServedCard implements AsyncDisposable {
       this.#ending.push(part);
       return part;
     };
-    this.#served = this.#serve(connection, keep);
+    this.#begin = () => this.#serve(connection, keep);
     // whoever waits for it hears of its failure
-    this.#served.catch(() => {});
+    if (!this.#isQuick) this.settled().catch(() => {});
     const ended = (socket: Socket) => ({ [Symbol.dispose]: () => void socket.destroy() });
     connection.then(
       (socket) => keep(ended(socket)),
@@ -56,13 +64,16 @@ export class ServedCard implements AsyncDisposable {
 
   /** As `PreparedNetwork.settled`. */
   settled(): Promise<void> {
+    this.#served ??= this.#begin();
     return this.#served;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#parts.dispose();
     // what is being started comes to its end, too
-    await this.#served.catch(() => {});
+    await this.#served?.catch(() => {});
+    this.#served = undefined;
+    this.#begin = async () => {};
     // the next who serves has the same ports and sockets
     await Promise.all(this.#ending.splice(0).map((part) => part.gone?.()));
   }

@@ -41,7 +41,9 @@ export async function openUserNetwork(options: UserNetworkOptions): Promise<Prep
   // passt says nothing of ports that it does not get as long as it gets one of a range: so they are tried here first
   const reserved = await reservePorts(withoutIpv6(options.ports));
   const serve = serveCard({ ...options, mac, reserved });
-  const card = new ServedCard(join(options.runDirectory, "card.sock"), serve);
+  const path = join(options.runDirectory, "card.sock");
+  // passt is there long before the guest has made its container, and would take that time from its machine's start
+  const card = new ServedCard(path, serve, { isQuick: options.policy === undefined });
   return {
     devices: [{ mac, backend: { kind: "stream", path: card.path } }],
     interfaces: [

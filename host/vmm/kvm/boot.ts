@@ -1,15 +1,8 @@
 /** Loads the guest: kernel, initramfs, command line, boot record and tables, straight from files into memory. */
 
-import type { GuestMemory, MemoryRange } from "../memory/guest-memory.ts";
+import { type GuestMemory, MADV_POPULATE_READ, type MemoryRange } from "../memory/guest-memory.ts";
 import { KernelImageError, parseKernelImage, type Segment } from "../x86_64/elf.ts";
-import {
-  COMMAND_LINE_ADDRESS,
-  COMMAND_LINE_LIMIT,
-  GDT_ADDRESS,
-  HIGH_MEMORY_START,
-  MP_TABLE_ADDRESS,
-  START_INFO_ADDRESS,
-} from "../x86_64/layout.ts";
+import * as layout from "../x86_64/layout.ts";
 import { encodeMpTable } from "../x86_64/mp-table.ts";
 import { encodeStartInfo } from "../x86_64/pvh.ts";
 import { encodeGdt } from "../x86_64/registers.ts";
@@ -40,15 +33,12 @@ export function loadGuest(system: System, options: BootOptions): number {
   for (const segment of image.segments) loadSegment(memory, file, segment);
   const kernelEnd = Math.max(...image.segments.map((one) => one.address + one.memorySize));
   const archive = loadInitramfs(memory, new ImageFile(system, initramfs), kernelEnd);
-  memory.write(COMMAND_LINE_ADDRESS, encodeCommandLine(commandLine));
-  memory.write(GDT_ADDRESS, encodeGdt());
-  memory.write(MP_TABLE_ADDRESS, encodeMpTable(vcpus));
-  memory.write(START_INFO_ADDRESS, encodeStartInfo(memory.regions, archive));
+  memory.write(layout.COMMAND_LINE_ADDRESS, encodeCommandLine(commandLine));
+  memory.write(layout.GDT_ADDRESS, encodeGdt());
+  memory.write(layout.MP_TABLE_ADDRESS, encodeMpTable(vcpus));
+  memory.write(layout.START_INFO_ADDRESS, encodeStartInfo(memory.regions, archive));
   return image.entry;
 }
-
-/** madvise(2), Linux 5.14; without it each page is a fault of its own */
-const MADV_POPULATE_READ = 22;
 
 /** A file that is mapped, to be copied out of the page cache: cheaper than read(2), which copies byte by byte. */
 class ImageFile {
@@ -64,28 +54,27 @@ class ImageFile {
     system.madvise(this.#address, this.length, MADV_POPULATE_READ);
   }
 
-  /** Up to `length` bytes from `offset` on. */
   view(offset: number, length: number): DataView {
-    const rest = Math.min(length, this.length - offset);
-    if (rest <= 0) return new DataView(new ArrayBuffer());
-    return new DataView(this.#system.view((this.#address + offset) as HostAddress, rest).buffer);
+    if (length === 0) return new DataView(new ArrayBuffer());
+    return new DataView(this.#system.view(this.#find(offset, length), length).buffer);
   }
 
   /** Copies a part to a guest address. */
   load(memory: GuestMemory, address: number, part: { offset: number; length: number }): void {
     const { offset, length } = part;
-    if (offset + length > this.length) {
-      throw new KernelImageError(`file ends before byte ${offset + length}`);
-    }
     if (length === 0) return;
-    const source = (this.#address + offset) as HostAddress;
-    this.#system.copy(memory.hostAddress(address, length), source, length);
+    this.#system.copy(memory.hostAddress(address, length), this.#find(offset, length), length);
+  }
+
+  #find(offset: number, length: number): HostAddress {
+    if (offset + length <= this.length) return (this.#address + offset) as HostAddress;
+    throw new KernelImageError(`file ends before byte ${offset + length}`);
   }
 }
 
 function loadSegment(memory: GuestMemory, file: ImageFile, segment: Segment): void {
   const { address, offset, fileSize } = segment;
-  if (address < HIGH_MEMORY_START) {
+  if (address < layout.HIGH_MEMORY_START) {
     throw new KernelImageError(`kernel segment at 0x${address.toString(16)}`);
   }
   memory.locate(address, segment.memorySize); // what the file does not fill is zero already
@@ -105,9 +94,9 @@ function loadInitramfs(memory: GuestMemory, file: ImageFile, kernelEnd: number):
 }
 
 function encodeCommandLine(text: string): Uint8Array {
-  if (text.length >= COMMAND_LINE_LIMIT) {
+  if (text.length >= layout.COMMAND_LINE_LIMIT) {
     throw new KernelImageError(
-      `kernel command line of ${text.length} bytes, at most ${COMMAND_LINE_LIMIT - 1}`,
+      `kernel command line of ${text.length} bytes, at most ${layout.COMMAND_LINE_LIMIT - 1}`,
     );
   }
   return Uint8Array.from(`${text}\0`, (letter) => letter.charCodeAt(0));

@@ -24,16 +24,10 @@ export interface BusOptions {
 }
 
 export class Bus {
-  readonly #virtio: readonly VirtioRegisters[];
-  readonly #serial: (byte: number) => void;
-  readonly #watchdog: Watchdog;
-  readonly #onWatchdog: () => void;
+  readonly #options: BusOptions;
 
-  constructor({ virtio, serial, watchdog, onWatchdog }: BusOptions) {
-    this.#virtio = virtio;
-    this.#serial = serial;
-    this.#watchdog = watchdog;
-    this.#onWatchdog = onWatchdog;
+  constructor(options: BusOptions) {
+    this.#options = options;
   }
 
   /** Nobody at an address reads as all ones, as on a real bus. */
@@ -56,16 +50,18 @@ export class Bus {
   /** True when the write resets the machine. */
   writePort(port: number, data: Uint8Array): boolean {
     const [byte = 0] = data;
-    if (port === SERIAL_DATA_PORT) this.#serial(byte);
-    else if (port === WATCHDOG_START_PORT && this.#watchdog.start(byte)) this.#onWatchdog();
+    const { serial, watchdog, onWatchdog } = this.#options;
+    if (port === SERIAL_DATA_PORT) serial(byte);
+    else if (port === WATCHDOG_START_PORT && watchdog.start(byte)) onWatchdog();
     else if (port === WATCHDOG_STOP_PORT) {
-      this.#watchdog.stop();
-      this.#onWatchdog();
+      watchdog.stop();
+      onWatchdog();
     }
     return port === I8042_COMMAND_PORT && byte === I8042_PULSE_RESET;
   }
 
   #deviceAt(address: GuestAddress): VirtioRegisters | undefined {
-    return this.#virtio[Math.floor((address - VIRTIO_MMIO_START) / VIRTIO_MMIO_STRIDE)];
+    const index = Math.floor((address - VIRTIO_MMIO_START) / VIRTIO_MMIO_STRIDE);
+    return this.#options.virtio[index];
   }
 }

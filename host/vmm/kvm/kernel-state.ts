@@ -126,7 +126,7 @@ export class KernelState {
     return others.length < msrs.length ? [...others, MSR_IA32_TSC_DEADLINE] : others;
   }
 
-  /** Entries of struct kvm.kvm_msr_entry. KVM stops at one that this processor has not: that one is left out. */
+  /** Entries of struct kvm_msr_entry. KVM stops at one that this processor has not: that one is left out. */
   #getMsrs(fd: number): Uint8Array {
     const read: Uint8Array[] = [];
     for (let rest = this.#msrs; rest.length > 0; ) {

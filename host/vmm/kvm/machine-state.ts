@@ -75,26 +75,17 @@ export class MachineState {
   }
 
   encode(): Uint8Array {
-    const sections = [...this.#sections].map(([key, content]) => ({
-      numbers: key.split(" ").map(Number),
-      content,
-    }));
-    const size = sections.reduce(
-      (sum, { content }) => sum + SECTION_HEADER_SIZE + content.length,
-      HEADER_SIZE,
-    );
-    const bytes = new Uint8Array(size);
-    const view = new DataView(bytes.buffer);
-    const header = [...MAGIC, STATE_VERSION, sections.length];
-    for (const [index, word] of header.entries()) view.setUint32(4 * index, word, true);
-    let at = HEADER_SIZE;
-    for (const { numbers, content } of sections) {
-      const words = [...numbers, content.length];
-      for (const [index, word] of words.entries()) view.setUint32(at + 4 * index, word, true);
-      bytes.set(content, at + SECTION_HEADER_SIZE);
-      at += SECTION_HEADER_SIZE + content.length;
+    const parts = [bytesOf([...MAGIC, STATE_VERSION, this.#sections.size])];
+    for (const [key, content] of this.#sections) {
+      parts.push(bytesOf([...key.split(" ").map(Number), content.length]), content);
     }
-    return bytes;
+    const state = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const part of parts) {
+      state.set(part, at);
+      at += part.length;
+    }
+    return state;
   }
 
   /** @throws {MachineStateError} for bytes that are not exactly a state of this version */
@@ -124,4 +115,11 @@ export class MachineState {
     if (at !== bytes.length) throw new MachineStateError(`${bytes.length - at} bytes too many`);
     return state;
   }
+}
+
+/** 32-bit words, little-endian. */
+function bytesOf(words: readonly number[]): Uint8Array {
+  const view = new DataView(new ArrayBuffer(4 * words.length));
+  for (const [index, word] of words.entries()) view.setUint32(4 * index, word, true);
+  return new Uint8Array(view.buffer);
 }

@@ -4,18 +4,13 @@ import { DiskLimiter } from "../devices/block/token-bucket.ts";
 import type { VirtioDevice } from "../devices/virtio/device.ts";
 import { VIRTIO_MMIO_QUEUE_NOTIFY } from "../devices/virtio/registers.ts";
 import { VirtioTransport } from "../devices/virtio/transport.ts";
-import { createGuestMemory, type GuestMemory } from "../memory/guest-memory.ts";
-import {
-  memoryRanges,
-  VIRTIO_DEVICES_LIMIT,
-  VIRTIO_FIRST_IRQ,
-  VIRTIO_MMIO_START,
-  VIRTIO_MMIO_STRIDE,
-} from "../x86_64/layout.ts";
+import { createGuestMemory } from "../memory/guest-memory.ts";
+import * as layout from "../x86_64/layout.ts";
 import { MP_TABLE_VCPUS_LIMIT } from "../x86_64/mp-table.ts";
 import { loadGuest } from "./boot.ts";
 import { serveControl } from "./control-socket.ts";
 import { createDevices } from "./create-devices.ts";
+import { DiskSlots } from "./disk-slots.ts";
 import { KvmError } from "./errors.ts";
 import { EventDescriptor } from "./event-descriptor.ts";
 import { EventLoop } from "./event-loop.ts";
@@ -67,7 +62,7 @@ export function createMachine(system: System, config: VmmConfig, onGuestOpen: ()
   const began = system.now();
   const vm = new Vm(system, config.fds.kvm);
   const { template } = config;
-  const memory = createGuestMemory(system, memoryRanges(config.memoryMiB), template);
+  const memory = createGuestMemory(system, layout.memoryRanges(config.memoryMiB), template);
   vm.setMemory(memory);
 
   const loop = new EventLoop(system);
@@ -94,7 +89,7 @@ export function createMachine(system: System, config: VmmConfig, onGuestOpen: ()
   }
 
   const counters = new ExitCounters(config.vcpus);
-  const overseer = new Overseer({ machine, watchdog });
+  const overseer = new Overseer(machine);
   overseer.look(); // that of a clone may be running
   const control = watchControl(machine, overseer);
   const tasks = vcpus.map(({ vcpu, gate }) => ({
@@ -111,11 +106,14 @@ export function createMachine(system: System, config: VmmConfig, onGuestOpen: ()
   serveSaves(machine, config.fds);
   const fds = vcpus.map(({ vcpu }) => vcpu.fd);
   const statistics = openStatistics(system, { began, counters, vcpus: fds });
-  serveControl(system, { loop, listener: config.fds.control }, ({ limits }) => {
+  const disks = new DiskSlots(system, transports);
+  serveControl(system, { loop, listener: config.fds.control }, ({ limits, plug, unplug }) => {
+    if (plug !== undefined) return { refusal: disks.plug(plug) };
+    if (unplug !== undefined) return disks.unplug(unplug);
     if (limits === undefined) return statistics();
     const limiter = limits === null ? undefined : new DiskLimiter(limits, system.now());
-    for (const device of devices) device.limit?.(limiter);
-    return {};
+    for (const { device } of transports) device.limit?.(limiter);
+    return undefined;
   });
   return { tasks, serve: () => serve(loop, mailbox) };
 }
@@ -148,32 +146,25 @@ function plug(
   {
     system,
     vm,
-    memory,
-    loop,
     index,
-  }: { system: System; vm: Vm; memory: GuestMemory; loop: EventLoop; index: number },
+    ...rest
+  }: Pick<StatefulMachine, "system" | "vm" | "memory" | "loop"> & {
+    readonly index: number;
+  },
 ): Slot {
-  if (index >= VIRTIO_DEVICES_LIMIT) {
-    throw new KvmError(`more than ${VIRTIO_DEVICES_LIMIT} devices`);
+  if (index >= layout.VIRTIO_DEVICES_LIMIT) {
+    throw new KvmError(`more than ${layout.VIRTIO_DEVICES_LIMIT} devices`);
   }
-  const address = VIRTIO_MMIO_START + index * VIRTIO_MMIO_STRIDE;
-  const line = VIRTIO_FIRST_IRQ + index;
+  const address = layout.VIRTIO_MMIO_START + index * layout.VIRTIO_MMIO_STRIDE;
+  const line = layout.VIRTIO_FIRST_IRQ + index;
   const kick = new EventDescriptor(system);
   const interrupt = new EventDescriptor(system);
   vm.addIoeventfd(kick.fd, address + VIRTIO_MMIO_QUEUE_NOTIFY);
   vm.addIrqfd(interrupt.fd, line);
-  const transport = new VirtioTransport(device, {
-    memory,
-    loop,
-    kick,
-    interrupt,
-    onBroken: system.log,
-  });
-  return {
-    transport,
-    kick: kick.fd,
-    word: `virtio_mmio.device=4K@0x${address.toString(16)}:${line}`,
-  };
+  const events = { kick, interrupt, onBroken: system.log };
+  const transport = new VirtioTransport(device, { ...rest, ...events });
+  const word = `virtio_mmio.device=4K@0x${address.toString(16)}:${line}`;
+  return { transport, kick: kick.fd, word };
 }
 
 /** Runs the devices, and lets them finish what the guest had handed over before it ended. */

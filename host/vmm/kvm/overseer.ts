@@ -4,12 +4,7 @@
  * watchdog: so that is when this looks, and a guest at rest is never disturbed.
  */
 
-import {
-  KVM_MP_STATE_HALTED,
-  KVM_MP_STATE_RUNNABLE,
-  kvm_mp_state,
-  kvm_run,
-} from "../../sys/kvm.ts";
+import * as kvm from "../../sys/kvm.ts";
 import type { StatefulMachine } from "./save-machine.ts";
 import { stopVcpus } from "./stop-vcpus.ts";
 import { control, type Mapping } from "./system.ts";
@@ -21,23 +16,20 @@ const LOOKS = 50;
 /** A turn of the watchdog that comes so much too late, in `milliseconds`, was not the guest's fault: it is not counted. */
 const LATE = 1000;
 
-export interface OverseerOptions {
-  readonly machine: Pick<StatefulMachine, "system" | "vcpus" | "loop" | "mailbox">;
-  readonly watchdog: Watchdog;
-}
+type OverseenMachine = Pick<StatefulMachine, "system" | "vcpus" | "loop" | "mailbox" | "watchdog">;
 
 export class Overseer {
-  readonly #machine: OverseerOptions["machine"];
+  readonly #machine: OverseenMachine;
   readonly #watchdog: Watchdog;
   readonly #state: Mapping;
   #isCounting = false;
   /** stops of the watchdog that were acted on */
   #stops = 0;
 
-  constructor({ machine, watchdog }: OverseerOptions) {
+  constructor(machine: OverseenMachine) {
     this.#machine = machine;
-    this.#watchdog = watchdog;
-    this.#state = machine.system.map(kvm_mp_state.size);
+    this.#watchdog = machine.watchdog;
+    this.#state = machine.system.map(kvm.kvm_mp_state.size);
   }
 
   /** The watchdog was started or stopped. */
@@ -76,19 +68,21 @@ export class Overseer {
   #hasHalted(): boolean {
     const { vcpus } = this.#machine;
     if (!stopVcpus(this.#machine)) return false;
-    const halted = vcpus.filter((one) => this.#runState(one.vcpu.fd) === KVM_MP_STATE_HALTED);
-    const running = vcpus.filter((one) => this.#runState(one.vcpu.fd) === KVM_MP_STATE_RUNNABLE);
+    const halted = vcpus.filter((one) => this.#runState(one.vcpu.fd) === kvm.KVM_MP_STATE_HALTED);
+    const running = vcpus.filter(
+      (one) => this.#runState(one.vcpu.fd) === kvm.KVM_MP_STATE_RUNNABLE,
+    );
     const isOver =
       running.length === 0 &&
       halted.length > 0 &&
-      halted.every(({ run }) => run.getUint8(kvm_run.if_flag) === 0);
+      halted.every(({ run }) => run.getUint8(kvm.kvm_run.if_flag) === 0);
     for (const { gate } of vcpus) gate.resume();
     return isOver;
   }
 
   #runState(fd: number): number {
     control(this.#machine.system, fd, "KVM_GET_MP_STATE", this.#state.address);
-    return new DataView(this.#state.bytes).getUint32(kvm_mp_state.mp_state, true);
+    return new DataView(this.#state.bytes).getUint32(kvm.kvm_mp_state.mp_state, true);
   }
 
   #end(reason: "watchdog" | "poweroff"): void {

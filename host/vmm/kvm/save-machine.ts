@@ -1,6 +1,7 @@
 /** A machine that is saved while it is held still, and one that goes on from there. */
 
 import { SYS } from "../../sys/system-call-numbers.ts";
+import { POLLIN } from "../devices/virtio/device.ts";
 import type { VirtioTransport } from "../devices/virtio/transport.ts";
 import type { GuestMemory } from "../memory/guest-memory.ts";
 import type { EventLoop } from "./event-loop.ts";
@@ -33,7 +34,6 @@ export interface StatefulMachine {
   readonly watchdog: Watchdog;
 }
 
-const POLLIN = 1;
 /** Turns of 1 `millisecond` that devices are given to finish what the guest has handed over. */
 const TURNS = 1000;
 

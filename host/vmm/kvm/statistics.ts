@@ -1,14 +1,8 @@
 /** What a machine can say of itself while it runs: exits served here, and what KVM counts of each vCPU. */
 
-import {
-  KVM_GET_STATS_FD,
-  KVM_STATS_TYPE_CUMULATIVE,
-  KVM_STATS_TYPE_MASK,
-  kvm_stats_desc,
-  kvm_stats_header,
-} from "../../sys/kvm.ts";
-import { IoVector } from "../memory/io-vector.ts";
-import { check, type Mapping, type System } from "./system.ts";
+import * as kvm from "../../sys/kvm.ts";
+import { FileTransfer } from "../devices/block/file-transfer.ts";
+import type { System } from "./system.ts";
 
 /** Room for everything that a statistics descriptor gives; Linux 6.1 has some 5 KiB for a vCPU. */
 const STATISTICS_LIMIT = 64 * 1024;
@@ -55,62 +49,36 @@ export function openStatistics(
   system: System,
   { began, counters, vcpus }: StatisticsOptions,
 ): () => MachineStatistics {
-  const files = vcpus.flatMap((fd) => openVcpu(system, fd));
+  const transfer = new FileTransfer(system);
+  // none where the kernel is older than Linux 5.14
+  const files = vcpus
+    .map((fd) => system.ioctl(fd, kvm.KVM_GET_STATS_FD, 0))
+    .filter((fd) => fd >= 0);
   return () => {
-    const kvm: Record<string, number> = {};
-    for (const file of files) file.addTo(kvm);
-    return { age: system.now() - began, exits: counters.total, kvm };
+    const sums: Record<string, number> = {};
+    for (const fd of files) {
+      addCounters(transfer.load({ fd, offset: 0, length: STATISTICS_LIMIT }), sums);
+    }
+    return { age: system.now() - began, exits: counters.total, kvm: sums };
   };
 }
 
-/** The statistics of one vCPU; none where the kernel is older than Linux 5.14. */
-function openVcpu(system: System, vcpu: number): StatisticsFile[] {
-  const fd = system.ioctl(vcpu, KVM_GET_STATS_FD, 0);
-  return fd < 0 ? [] : [new StatisticsFile(system, fd)];
-}
-
-class StatisticsFile {
-  readonly #system: System;
-  readonly #fd: number;
-  readonly #vector: IoVector;
-  readonly #file: Mapping;
-
-  constructor(system: System, fd: number) {
-    this.#system = system;
-    this.#fd = fd;
-    this.#file = system.map(STATISTICS_LIMIT);
-    this.#vector = new IoVector(system);
-    this.#vector.add(this.#file.address, STATISTICS_LIMIT);
-  }
-
-  /** Adds each cumulative counter to the one of its name. */
-  addTo(sums: Record<string, number>): void {
-    const { address, count } = this.#vector;
-    const length = check("preadv", this.#system.preadv(this.#fd, address, count, 0));
-    const view = new DataView(this.#file.bytes, 0, length);
-    const header = (field: "name_size" | "num_desc" | "desc_offset" | "data_offset"): number =>
-      view.getUint32(kvm_stats_header[field], true);
-    const [nameSize, data] = [header("name_size"), header("data_offset")];
-    for (let index = 0; index < header("num_desc"); index++) {
-      const at = header("desc_offset") + index * (kvm_stats_desc.size + nameSize);
-      const type = view.getUint32(at + kvm_stats_desc.flags, true) & KVM_STATS_TYPE_MASK;
-      if (type !== KVM_STATS_TYPE_CUMULATIVE) continue;
-      const name = readName(view, at + kvm_stats_desc.size, nameSize);
-      const value = view.getBigUint64(
-        data + view.getUint32(at + kvm_stats_desc.offset, true),
-        true,
-      );
-      sums[name] = (sums[name] ?? 0) + Number(value);
-    }
+/** Adds each cumulative counter of a vCPU to the one of its name. */
+function addCounters(view: DataView, sums: Record<string, number>): void {
+  const header = (field: "name_size" | "num_desc" | "desc_offset" | "data_offset"): number =>
+    view.getUint32(kvm.kvm_stats_header[field], true);
+  const [nameSize, data] = [header("name_size"), header("data_offset")];
+  for (let index = 0; index < header("num_desc"); index++) {
+    const at = header("desc_offset") + index * (kvm.kvm_stats_desc.size + nameSize);
+    const type = view.getUint32(at + kvm.kvm_stats_desc.flags, true) & kvm.KVM_STATS_TYPE_MASK;
+    if (type !== kvm.KVM_STATS_TYPE_CUMULATIVE) continue;
+    const name = readName(view, at + kvm.kvm_stats_desc.size, nameSize);
+    const offset = view.getUint32(at + kvm.kvm_stats_desc.offset, true);
+    sums[name] = (sums[name] ?? 0) + Number(view.getBigUint64(data + offset, true));
   }
 }
 
-function readName(view: DataView, at: number, limit: number): string {
-  let name = "";
-  for (let index = 0; index < limit; index++) {
-    const code = view.getUint8(at + index);
-    if (code === 0) break;
-    name += String.fromCharCode(code);
-  }
-  return name;
+/** Of a field of `limit` bytes, that which is before the first NUL. */
+function readName({ buffer }: DataView, at: number, limit: number): string {
+  return String.fromCharCode(...new Uint8Array(buffer, at, limit)).replace(/\0.*/s, "");
 }

@@ -7,6 +7,7 @@
  */
 
 import * as kvm from "../../sys/kvm.ts";
+import type { ReceivedMessage } from "../../sys/receive-descriptors.ts";
 
 /** An address in the address space of this process, never to be mixed up with one of the guest. */
 export type HostAddress = number & { readonly brand: "host address" };
@@ -30,6 +31,8 @@ export interface System {
   eventfd(): number;
   read(fd: number, address: HostAddress, length: number): number;
   write(fd: number, address: HostAddress, length: number): number;
+  /** Reads from a socket what was sent at once, with the open files that come with it, which are the caller's. */
+  receive(fd: number, address: HostAddress, length: number): ReceivedMessage;
   /** `vectors` is an array of `count` struct iovec; so below. */
   readv(fd: number, vectors: HostAddress, count: number): number;
   writev(fd: number, vectors: HostAddress, count: number): number;

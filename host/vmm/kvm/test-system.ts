@@ -1,5 +1,6 @@
 /** A `System` without a system: mappings, files, counters and sockets in plain memory, for unit tests. */
 
+import type { ReceivedMessage } from "../../sys/receive-descriptors.ts";
 import { EAGAIN, type HostAddress, type Mapping, type System } from "./system.ts";
 
 const EINVAL = 22;
@@ -17,6 +18,8 @@ interface MappedRange {
 export interface TestSocket {
   readonly incoming: Uint8Array[];
   readonly outgoing: number[];
+  /** open files that come with the next bytes */
+  readonly descriptors: number[];
   /** how many more bytes `writev` takes before EAGAIN */
   room: number;
   closed: boolean;
@@ -91,7 +94,7 @@ export class TestSystem implements System {
   }
 
   read(fd: number, address: HostAddress, length: number): number {
-    if (!this.counters.has(fd)) return -EINVAL;
+    if (!this.counters.has(fd)) return this.#receive(fd, [this.#bytes(address, length)]);
     if (this.counters.get(fd) === 0) return -EAGAIN;
     this.#bytes(address, length).fill(0);
     this.counters.set(fd, 0);
@@ -100,40 +103,22 @@ export class TestSystem implements System {
 
   write(fd: number, address: HostAddress, length: number): number {
     const counter = this.counters.get(fd);
-    if (counter === undefined) return this.#append(fd, [this.#bytes(address, length)]);
+    if (counter === undefined) return this.#send(fd, [this.#bytes(address, length)]);
     this.counters.set(fd, counter + 1);
     return length;
   }
 
+  receive(fd: number, address: HostAddress, length: number): ReceivedMessage {
+    const descriptors = this.sockets.get(fd)?.descriptors.splice(0) ?? [];
+    return { length: this.#receive(fd, [this.#bytes(address, length)]), descriptors };
+  }
+
   readv(fd: number, vectors: HostAddress, count: number): number {
-    const socket = this.sockets.get(fd);
-    if (socket === undefined) return -EINVAL;
-    if (socket.incoming.length === 0) return socket.ended ? 0 : -EAGAIN;
-    let done = 0;
-    for (const target of this.#vectors(vectors, count)) {
-      for (let at = 0; at < target.length; ) {
-        const [chunk] = socket.incoming;
-        if (chunk === undefined) return done;
-        const part = chunk.subarray(0, target.length - at);
-        target.set(part, at);
-        at += part.length;
-        done += part.length;
-        if (part.length === chunk.length) socket.incoming.shift();
-        else socket.incoming[0] = chunk.subarray(part.length);
-      }
-    }
-    return done;
+    return this.#receive(fd, this.#vectors(vectors, count));
   }
 
   writev(fd: number, vectors: HostAddress, count: number): number {
-    const socket = this.sockets.get(fd);
-    const parts = this.#vectors(vectors, count);
-    if (socket === undefined) return this.#append(fd, parts);
-    if (socket.room === 0) return -EAGAIN;
-    const bytes = parts.flatMap((part) => [...part]).slice(0, socket.room);
-    socket.outgoing.push(...bytes);
-    socket.room -= bytes.length;
-    return bytes.length;
+    return this.#send(fd, this.#vectors(vectors, count));
   }
 
   preadv(fd: number, vectors: HostAddress, count: number, offset: number): number {
@@ -152,12 +137,15 @@ export class TestSystem implements System {
   pwritev(fd: number, vectors: HostAddress, count: number, offset: number): number {
     const file = this.files.get(fd);
     if (file === undefined) return -EINVAL;
-    let done = 0;
-    for (const source of this.#vectors(vectors, count)) {
-      file.set(source, offset + done);
-      done += source.length;
+    const parts = this.#vectors(vectors, count);
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    if (offset + length > file.length) this.ftruncate(fd, offset + length);
+    let at = offset;
+    for (const source of parts) {
+      this.files.get(fd)?.set(source, at);
+      at += source.length;
     }
-    return done;
+    return length;
   }
 
   poll(descriptors: HostAddress, count: number): number {
@@ -179,7 +167,9 @@ export class TestSystem implements System {
   }
 
   ftruncate(fd: number, length: number): number {
-    this.files.set(fd, (this.files.get(fd) ?? new Uint8Array()).slice(0, length));
+    const resized = new Uint8Array(length);
+    resized.set((this.files.get(fd) ?? new Uint8Array()).subarray(0, length));
+    this.files.set(fd, resized);
     return 0;
   }
 
@@ -226,9 +216,46 @@ export class TestSystem implements System {
   }
 
   #addSocket(fd: number): TestSocket {
-    const socket = { incoming: [], outgoing: [], room: Infinity, closed: false, ended: false };
+    const socket = {
+      incoming: [],
+      outgoing: [],
+      descriptors: [],
+      room: Infinity,
+      closed: false,
+      ended: false,
+    };
     this.sockets.set(fd, socket);
     return socket;
+  }
+
+  #receive(fd: number, targets: readonly Uint8Array[]): number {
+    const socket = this.sockets.get(fd);
+    if (socket === undefined) return -EINVAL;
+    if (socket.incoming.length === 0) return socket.ended ? 0 : -EAGAIN;
+    let done = 0;
+    for (const target of targets) {
+      for (let at = 0; at < target.length; ) {
+        const [chunk] = socket.incoming;
+        if (chunk === undefined) return done;
+        const part = chunk.subarray(0, target.length - at);
+        target.set(part, at);
+        at += part.length;
+        done += part.length;
+        if (part.length === chunk.length) socket.incoming.shift();
+        else socket.incoming[0] = chunk.subarray(part.length);
+      }
+    }
+    return done;
+  }
+
+  #send(fd: number, parts: readonly Uint8Array[]): number {
+    const socket = this.sockets.get(fd);
+    if (socket === undefined) return this.#append(fd, parts);
+    if (socket.room === 0) return -EAGAIN;
+    const bytes = parts.flatMap((part) => [...part]).slice(0, socket.room);
+    socket.outgoing.push(...bytes);
+    socket.room -= bytes.length;
+    return bytes.length;
   }
 
   #append(fd: number, parts: readonly Uint8Array[]): number {

@@ -1,7 +1,7 @@
 /** One virtual processor: its creation, its first state, and the loop that runs it. */
 
 import * as kvm from "../../sys/kvm.ts";
-import { type CpuidEntry, filterCpuid } from "../x86_64/cpuid.ts";
+import { CPUID_FIELDS, type CpuidEntry, filterCpuid } from "../x86_64/cpuid.ts";
 import { setEntryRegs, setEntrySregs } from "../x86_64/registers.ts";
 import type { Bus } from "./bus.ts";
 import { control, EAGAIN, EINTR, type HostAddress, type Mapping, type System } from "./system.ts";
@@ -20,7 +20,7 @@ const MISC_ENABLE_FAST_STRING = 1;
 export interface Vcpu {
   readonly id: number;
   readonly fd: number;
-  /** where the struct kvm.kvm_run is mapped; it is followed by the data page of port exits */
+  /** where the struct kvm_run is mapped; it is followed by the data page of port exits */
   readonly run: HostAddress;
   /** length of that mapping, in `bytes` */
   readonly runLength: number;
@@ -35,7 +35,7 @@ export interface VcpuOptions {
 /** A vCPU as the thread that made it sees it. */
 export interface CreatedVcpu {
   readonly vcpu: Vcpu;
-  /** struct kvm.kvm_run */
+  /** struct kvm_run */
   readonly run: DataView;
   /** Puts it where PVH starts, if it is the first; the others wait for its start-up interrupt. */
   readonly setEntry: (address: number) => void;
@@ -82,20 +82,10 @@ function setCpuid(
   return entries;
 }
 
-const CPUID_FIELDS = ["function", "index", "flags", "eax", "ebx", "ecx", "edx"] as const;
-
 function readCpuidEntry(view: DataView, at: number): CpuidEntry {
   const field = (name: (typeof CPUID_FIELDS)[number]): number =>
     view.getUint32(at + kvm.kvm_cpuid_entry2[name], true);
-  return {
-    function: field("function"),
-    index: field("index"),
-    flags: field("flags"),
-    eax: field("eax"),
-    ebx: field("ebx"),
-    ecx: field("ecx"),
-    edx: field("edx"),
-  };
+  return Object.fromEntries(CPUID_FIELDS.map((name) => [name, field(name)])) as CpuidEntry; // all of its fields
 }
 
 function writeCpuidEntry(view: DataView, at: number, entry: CpuidEntry): void {
@@ -150,26 +140,24 @@ export type VcpuEnd =
   | { readonly reason: "triple-fault" }
   | { readonly reason: "vmm-error"; readonly message: string };
 
+export interface RunOptions {
+  /** struct kvm_run */
+  readonly run: ArrayBuffer;
+  readonly bus: Bus;
+  readonly onExit: () => void;
+  readonly onInterrupted: (run: DataView) => void;
+}
+
 /**
- * Runs a vCPU until it ends. Every exit is served in this thread and before the next kvm.KVM_RUN; data paths
+ * Runs a vCPU until it ends. Every exit is served in this thread and before the next KVM_RUN; data paths
  * do not come by here (ioeventfd, irqfd).
  *
- * `run` is the struct kvm.kvm_run, shared with the kernel, which writes it only inside kvm.KVM_RUN.
+ * `run` is the struct kvm_run, shared with the kernel, which writes it only inside KVM_RUN.
  */
 export function runVcpu(
   system: System,
   fd: number,
-  {
-    run,
-    bus,
-    onExit,
-    onInterrupted,
-  }: {
-    readonly run: ArrayBuffer;
-    readonly bus: Bus;
-    readonly onExit: () => void;
-    readonly onInterrupted: (run: DataView) => void;
-  },
+  { run, bus, onExit, onInterrupted }: RunOptions,
 ): VcpuEnd {
   const view = new DataView(run);
   for (;;) {

@@ -17,6 +17,12 @@ export interface VmmDisk {
   readonly source:
     | { readonly kind: "extents"; readonly extents: readonly FileExtent[] }
     | { readonly kind: "raw"; readonly fd: number }
+    | {
+        readonly kind: "qcow2";
+        readonly fd: number;
+        /** the raw disk below */
+        readonly backing?: { readonly fd: number };
+      }
     /** stands for any disk, in a machine that becomes a template */
     | { readonly kind: "blank" };
 }
@@ -74,7 +80,7 @@ export interface VmmConfig {
     readonly console: number;
     /** listening socket of the agent's port, non-blocking */
     readonly agent: number;
-    /** listening socket of those who ask for statistics or set the limits of the disks, non-blocking */
+    /** listening socket of those who send a `ControlRequest`, non-blocking */
     readonly control: number;
     /** listening socket of those who save the machine, see `serveSaves`, non-blocking */
     readonly save: number;

@@ -6,12 +6,15 @@ import type { VmmTemplate } from "../kvm/vmm-config.ts";
 /** An address in the guest's physical address space; any number until `GuestMemory` has found it. */
 export type GuestAddress = number;
 
-/** Where a run of guest memory is. */
-interface Place {
-  /** first guest address */
+/** A run of guest addresses that is memory. */
+export interface MemoryRange {
   readonly start: GuestAddress;
   /** length, in `bytes` */
   readonly length: number;
+}
+
+/** Where one is. */
+interface Place extends MemoryRange {
   /** where it begins in this process */
   readonly address: HostAddress;
 }
@@ -142,19 +145,12 @@ export class GuestMemory {
   }
 }
 
-/** A run of guest addresses that is memory. */
-export interface MemoryRange {
-  readonly start: GuestAddress;
-  /** length, in `bytes` */
-  readonly length: number;
-}
-
 /** What one entry of the processor's page tables covers at most here, and so one fault of the guest, in `bytes`. */
 const HUGE_PAGE_SIZE = 2 * 1024 * 1024;
 /** asm-generic/mman-common.h */
 const MADV_HUGEPAGE = 14;
-/** asm-generic/mman-common.h; since Linux 5.14 */
-const MADV_POPULATE_READ = 22;
+/** asm-generic/mman-common.h; since Linux 5.14. Without it each page is a fault of its own. */
+export const MADV_POPULATE_READ = 22;
 
 /**
  * Maps a private copy of the memory in a file, its regions one after the other, or makes it afresh: zeroed, unreserved, and

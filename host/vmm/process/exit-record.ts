@@ -44,11 +44,8 @@ export function machineExit(
 /** The record is ours, but the process that wrote it was exposed to the guest: nothing is taken for granted. */
 function parseRecord(record: string): { readonly reason: unknown; readonly message: string } {
   try {
-    const parsed: unknown = JSON.parse(record);
-    if (typeof parsed !== "object" || parsed === null || !("reason" in parsed))
-      throw new TypeError();
-    const message = "message" in parsed ? String(parsed.message) : "";
-    return { reason: parsed.reason, message };
+    const { reason, message = "" } = Object(JSON.parse(record));
+    return { reason, message: String(message) };
   } catch {
     return { reason: undefined, message: "" };
   }

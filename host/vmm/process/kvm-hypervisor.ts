@@ -1,6 +1,7 @@
 /** The `kvm` backend as the engine sees it: a process of our own VMM for each machine. */
 
 import { setPriority } from "node:os";
+import { agentSpoke } from "../agent-spoke.ts";
 import { VmmError } from "../errors.ts";
 import type {
   Hypervisor,
@@ -12,8 +13,8 @@ import type {
   SpareMachine,
   StartOptions,
 } from "../hypervisor.ts";
-import { StageClock, StageError } from "../stage-clock.ts";
-import { startFailure } from "../start-failure.ts";
+import type { StageClock } from "../stage-clock.ts";
+import { startInStages } from "../start-in-stages.ts";
 import { templateMac } from "../template/machine-shape.ts";
 import { BACKGROUND, MachineTemplates } from "../template/machine-templates.ts";
 import { UnstartedSpare } from "../template/unstarted-spare.ts";
@@ -49,14 +50,14 @@ export class KvmHypervisor implements Hypervisor {
     if (restoreFrom !== undefined) {
       const cloneOf = await savedFiles(restoreFrom);
       const spawn = () => spawnMachine(config, { detached, cloneOf });
-      return this.#start(config, options, { spawn, run: goOn });
+      return this.#start(config, options, { spawn });
     }
-    const clone = await this.#tryClone(config, options);
-    if (clone !== undefined) return clone;
-    return this.#start(config, options, {
-      spawn: () => spawnMachine(config, { detached }),
-      run: boot,
+    const clone = await this.#templates?.clone(config, options, (template) => {
+      const spawn = () => spawnMachine(config, { detached, cloneOf: template });
+      return this.#start(config, options, { spawn, isClone: true });
     });
+    const spawn = () => spawnMachine(config, { detached });
+    return clone ?? this.#start(config, options, { spawn, run: boot });
   }
 
   async saveTemplate(config: MachineConfig, options: SaveTemplateOptions = {}): Promise<boolean> {
@@ -86,8 +87,8 @@ export class KvmHypervisor implements Hypervisor {
       const isClone = template !== undefined;
       const cloneOf = template && { cloneOf: template };
       child.begin({ open: [own, { detached: true, here: true, ...cloneOf }] });
-      const run = isClone ? goOn : boot;
-      const machine = await this.#start(own, {}, { spawn: async () => child, run, isClone });
+      const steps = isClone ? { isClone } : { run: boot };
+      const machine = await this.#start(own, {}, { spawn: async () => child, ...steps });
       if (isClone) this.#templates?.watch(machine, template);
       return machine;
     });
@@ -101,57 +102,22 @@ export class KvmHypervisor implements Hypervisor {
     return this.#templates?.keyOf(config);
   }
 
-  /** A template that is no good, whatever the reason, is done without: nothing has run in the clone. */
-  async #tryClone(config: MachineConfig, options: StartOptions): Promise<VmmProcess | undefined> {
-    const { onTemplate = () => {}, signal, detached = false, fresh = false } = options;
-    using template = fresh ? undefined : await this.#templates?.find(config, onTemplate);
-    if (template === undefined) return undefined;
-    try {
-      const spawn = () => spawnMachine(config, { detached, cloneOf: template });
-      const machine = await this.#start(config, options, { spawn, run: goOn, isClone: true });
-      this.#templates?.watch(machine, template);
-      onTemplate({ kind: "cloned" });
-      return machine;
-    } catch (error) {
-      if (signal?.aborted || !(error instanceof VmmError)) throw error;
-      await this.#templates?.reject(config);
-      onTemplate({ kind: "unusable", reason: error.message });
-      return undefined;
-    }
-  }
-
-  /** The stages of a start, torn down if one of them fails. */
-  async #start(
+  #start(
     config: MachineConfig,
     options: StartOptions,
     { spawn, run, isClone = false }: StartSteps,
   ): Promise<VmmProcess> {
-    const clock = new StageClock({
-      ...options,
-      deadlines: { ...DEADLINES, ...options.deadlines },
-    });
-    let spawning: Promise<VmmChild> | undefined;
-    let vmm: VmmProcess | undefined;
-    try {
-      const child = await clock.run("spawn", () => {
-        spawning = spawn();
-        return spawning;
-      });
-      const macs = isClone ? config.networks.map((_, index) => templateMac(index)) : undefined;
-      const machine = new VmmProcess(child, config.runDirectory, macs);
-      vmm = machine;
-      clock.watch(machine.exit);
-      await clock.run("configure", () => child.running);
-      await machine.connect();
-      await run(machine, child, clock);
-      return machine;
-    } catch (error) {
-      await vmm?.[Symbol.asyncDispose]();
-      if (vmm === undefined) await abandon(spawning);
-      if (!(error instanceof StageError)) throw error;
-      const consoleTail = (lines: number): string => vmm?.consoleTail(lines) ?? "";
-      throw startFailure({ error, id: config.id, accelerator: "kvm", consoleTail });
-    }
+    const { id, networks, runDirectory } = config;
+    const macs = isClone ? networks.map((_, index) => templateMac(index)) : undefined;
+    const steps = {
+      spawn: async () => new VmmProcess(await spawn(), runDirectory, macs),
+      run: async (machine: VmmProcess, clock: StageClock) => {
+        await clock.run("configure", () => machine.link.running);
+        await machine.connect();
+        await run?.(machine, clock);
+      },
+    };
+    return startInStages({ id, accelerator: "kvm", deadlines: DEADLINES, ...steps }, options);
   }
 
   async adopt(vm: { readonly id: string; readonly runDirectory: string }): Promise<Machine> {
@@ -171,17 +137,14 @@ interface StartSteps {
   readonly spawn: () => Promise<VmmChild>;
   /** whether its cards have the addresses of a template's */
   readonly isClone?: boolean;
-  /** the stages after `configure` */
-  readonly run: (machine: VmmProcess, child: VmmChild, clock: StageClock) => Promise<void>;
+  /** the stages after `configure`; absent: its agent has spoken before it was saved, and listens already */
+  readonly run?: (machine: VmmProcess, clock: StageClock) => Promise<void>;
 }
 
-async function boot(machine: VmmProcess, child: VmmChild, clock: StageClock): Promise<void> {
-  await clock.run("boot", () => child.guestOpened);
-  await clock.run("agent", () => machine.agentSpoke());
+async function boot(machine: VmmProcess, clock: StageClock): Promise<void> {
+  await clock.run("boot", () => machine.link.guestOpened);
+  await clock.run("agent", () => agentSpoke(machine.agent));
 }
-
-/** The agent of one that was saved has spoken before: it listens already. */
-async function goOn(): Promise<void> {}
 
 async function spawnMachine(
   machine: MachineConfig,
@@ -194,15 +157,4 @@ async function spawnMachine(
   if (background) setPriority(child.pid, BACKGROUND);
   child.begin({ config: opened.config });
   return child;
-}
-
-/** Ends the process of a spawn that was cut short, which still comes to its end. */
-async function abandon(spawning: Promise<VmmChild> | undefined): Promise<void> {
-  try {
-    const child = await spawning;
-    child?.signal("SIGKILL");
-    await child?.ended;
-  } catch {
-    // The spawn failed by itself, and the stage has said so.
-  }
 }

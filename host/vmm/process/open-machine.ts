@@ -58,7 +58,8 @@ export interface OpenMachineOptions {
  */
 export function openMachine(machine: MachineConfig, options: OpenMachineOptions): OpenedMachine {
   const { detached, blank = false, cloneOf, here = false } = options;
-  using table = new DescriptorTable(here);
+  using owned = new DisposableStack();
+  const table = new DescriptorTable(owned, here ? undefined : FIRST_DESCRIPTOR);
   const inRun = (name: string): string => join(machine.runDirectory, name);
   const { O_RDWR, O_CREAT, O_APPEND, O_TRUNC, O_WRONLY } = constants;
   const fds = {
@@ -98,8 +99,25 @@ export function openMachine(machine: MachineConfig, options: OpenMachineOptions)
     }),
     fds,
   };
-  const held = table.move();
-  return { descriptors: held.numbers, config, [Symbol.dispose]: () => held[Symbol.dispose]() };
+  const held = owned.move();
+  return { descriptors: table.numbers, config, [Symbol.dispose]: () => held.dispose() };
+}
+
+/** Disks for a machine that runs. */
+export interface OpenedDisks extends Disposable {
+  /** to be sent with these */
+  readonly descriptors: readonly number[];
+  /** name descriptors by their places among the former */
+  readonly disks: readonly VmmDisk[];
+}
+
+/** @throws {VmmError} naming the file that cannot be opened */
+export function openDisks(configs: readonly DiskConfig[]): OpenedDisks {
+  using owned = new DisposableStack();
+  const table = new DescriptorTable(owned, 0);
+  const disks = configs.map((disk) => openDisk(table, disk));
+  const held = owned.move();
+  return { descriptors: table.numbers, disks, [Symbol.dispose]: () => held.dispose() };
 }
 
 const BLANK = { source: { kind: "blank" }, disposable: false } as const;
@@ -119,13 +137,10 @@ function openDisk(
     });
     return { ...disk, readOnly: true, disposable, source: { kind: "extents", extents } };
   }
-  if (source.format !== "raw") {
-    throw new VmmError("VMM_UNSUPPORTED", `the kvm backend reads no ${source.format} disks`, {
-      hint: "use `--vmm qemu`, or a storage driver whose disks are raw: `--storage-opt driver=overlay`",
-    });
-  }
-  const fd = open(source.path, disk.readOnly ? O_RDONLY : O_RDWR);
-  return { ...disk, disposable, source: { kind: "raw", fd } };
+  const { format: kind, path, backing } = source;
+  const fd = open(path, disk.readOnly ? O_RDONLY : O_RDWR);
+  const below = backing !== undefined && { backing: { fd: open(backing, O_RDONLY) } };
+  return { ...disk, disposable, source: { kind, fd, ...below } };
 }
 
 function openNetwork(table: DescriptorTable, backend: NetworkDeviceConfig["backend"]): number {
@@ -142,18 +157,19 @@ function listenAt(path: string): FileDescriptor {
 }
 
 /** Descriptors of this process by the numbers that they have where the machine runs. */
-class DescriptorTable implements Disposable {
-  readonly #here: boolean;
-  #numbers: number[] = [];
-  #owned: FileDescriptor[] = [];
+class DescriptorTable {
+  readonly numbers: number[] = [];
+  readonly #owned: DisposableStack;
+  readonly #first: number | undefined;
   readonly #byPath = new Map<string, number>();
 
-  constructor(here: boolean) {
-    this.#here = here;
-  }
-
-  get numbers(): readonly number[] {
-    return this.#numbers;
+  /**
+   * @param owned closes them
+   * @param first number of the first one there; undefined: those that they have here
+   */
+  constructor(owned: DisposableStack, first: number | undefined) {
+    this.#owned = owned;
+    this.#first = first;
   }
 
   open(path: string, flags: number, code: VmmErrorCode = "VMM_CONFIG_INVALID"): number {
@@ -167,25 +183,12 @@ class DescriptorTable implements Disposable {
 
   add(what: string, open: () => FileDescriptor, code: VmmErrorCode = "VMM_CONFIG_INVALID"): number {
     try {
-      const descriptor = open();
-      this.#owned.push(descriptor);
-      this.#numbers.push(descriptor.number);
-      return this.#here ? descriptor.number : FIRST_DESCRIPTOR + this.#numbers.length - 1;
+      const { number } = this.#owned.use(open());
+      this.numbers.push(number);
+      return this.#first === undefined ? number : this.#first + this.numbers.length - 1;
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new VmmError(code, `cannot open ${what}: ${reason}`, { cause, stage: "spawn" });
     }
-  }
-
-  /** Hands the descriptors to a new owner. */
-  move(): DescriptorTable {
-    const owner = new DescriptorTable(this.#here);
-    [owner.#numbers, owner.#owned] = [this.#numbers, this.#owned];
-    this.#owned = [];
-    return owner;
-  }
-
-  [Symbol.dispose](): void {
-    for (const descriptor of this.#owned) descriptor[Symbol.dispose]();
   }
 }

@@ -6,6 +6,7 @@
  * seccomp filter holds for every thread of the process, V8's own helpers included.
  */
 
+import { CAPABILITIES } from "#linux/capability";
 import { KVM_RUN } from "../../sys/kvm.ts";
 import { dropCapabilities, restrictFiles, setNoNewPrivileges } from "../../sys/privileges.ts";
 import { type AllowedCall, installSeccompFilter } from "../../sys/seccomp.ts";
@@ -31,12 +32,8 @@ export function restrictVcpuThread(): void {
   dropCapabilities([]);
 }
 
-// linux/capability.h. Files of anyone are read; and changed, given away, or made executable with another's rights.
-const CAP_CHOWN = 0;
-const CAP_DAC_OVERRIDE = 1;
-const CAP_DAC_READ_SEARCH = 2;
-const CAP_FOWNER = 3;
-const CAP_FSETID = 4;
+// Files of anyone are read; and changed, given away, or made executable with another's rights.
+const { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_FSETID } = CAPABILITIES;
 const READING = [CAP_DAC_READ_SEARCH];
 const WRITING = [CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID];
 
@@ -67,7 +64,7 @@ const OPEN: AllowedCall = { number: SYS.openat, errno: 13 };
 const MACHINE_CALLS = [
   ...["read", "write", "readv", "writev", "preadv", "pwritev", "poll", "close"],
   ...["lseek", "fallocate", "ftruncate", "fdatasync", "madvise", "getrandom"],
-  ...["accept4", "futex", "mmap", "mprotect", "munmap", "mremap", "brk"],
+  ...["accept4", "recvmsg", "futex", "mmap", "mprotect", "munmap", "mremap", "brk"],
   ...["pkey_mprotect", "membarrier", "epoll_wait", "epoll_pwait", "epoll_ctl"],
   ...["clock_gettime", "clock_nanosleep", "nanosleep", "restart_syscall"],
   ...["sched_yield", "getpid", "gettid", "getcpu", "getrusage", "sched_getaffinity"],

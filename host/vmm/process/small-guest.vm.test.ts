@@ -1,13 +1,21 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
+import { makeQcow2Overlay } from "../../rootfs/qcow2-overlay.ts";
 import { VmmError } from "../errors.ts";
 import { KvmHypervisor } from "./kvm-hypervisor.ts";
-import { Conversation, SmallGuests, sumOf, whyNoKvm } from "./small-guest/small-guest.ts";
+import {
+  Conversation,
+  IMAGE_SIZE,
+  SmallGuests,
+  sumOf,
+  UPPER_SIZE,
+  whyNoKvm,
+} from "./small-guest/small-guest.ts";
 import { VmmProcess } from "./vmm-process.ts";
 
 const skip = whyNoKvm() ?? false;
@@ -134,6 +142,66 @@ describe("the limits of a running machine's disks", { skip }, () => {
     }));
 });
 
+describe("a disk above another one", { skip }, () => {
+  it("has what the guest wrote, and leaves the one below as it was", async () => {
+    assert.ok(guests);
+    const config = guests.config();
+    const path = join(config.runDirectory, "above.qcow2");
+    const backing = join(config.runDirectory, "upper");
+    await makeQcow2Overlay(path, { bytes: UPPER_SIZE, backing: "upper" });
+    const source = { kind: "file", path, format: "qcow2", backing } as const;
+    const [image] = config.disks;
+    assert.ok(image);
+    const disks = [image, { serial: "upper", readOnly: false, source }];
+    const pattern = Uint8Array.from({ length: 65536 }, (_, at) => at * 7 + (at >> 8));
+    const sum = sumOf(pattern);
+    await using machine = await new KvmHypervisor().start({ ...config, disks });
+    await using guest = new Conversation(machine);
+    await guest.lines(1); // "ready"
+    assert.deepEqual(await guest.numbers("w", 3), [sum, 0, sum]);
+    const written = readFileSync(path);
+    assert.ok(written.includes(Buffer.from(pattern.subarray(0, 61_440)))); // up to the end of its first cluster
+    assert.ok(readFileSync(backing).every((byte) => byte === 0));
+  });
+});
+
+describe("disks that come to a running machine", { skip }, () => {
+  it("are found in its empty places, and are gone again, as often as one likes", () =>
+    withGuest(async (guest, machine) => {
+      assert.ok(guests);
+      const part = IMAGE_SIZE / 4;
+      const extents = [1, 2].map(
+        (index) =>
+          ({ kind: "file", path: guests.image, offset: index * part, length: part }) as const,
+      );
+      const source = { kind: "extents", extents } as const;
+      const files = descriptorsOf(machine.pid);
+      for (let turn = 0; turn < 3; turn++) {
+        assert.deepEqual(await guest.numbers("D"), [0]);
+        await machine.plugDisks([{ serial: "late", readOnly: true, source }]);
+        const content = readFileSync(guests.image).subarray(part, part + 65536);
+        assert.deepEqual(await guest.numbers("D"), [sumOf(content)]);
+        await machine.unplugDisks(["late"]);
+      }
+      assert.equal(descriptorsOf(machine.pid), files);
+    }));
+
+  it("are refused, all together, when there are more than it has places for", () =>
+    withGuest(async (guest, machine) => {
+      assert.ok(guests);
+      const { image } = guests;
+      const disks = Array.from({ length: 9 }, (_, index) => ({
+        serial: `late-${index}`,
+        readOnly: true,
+        source: { kind: "file", path: image, format: "raw" } as const,
+      }));
+      await assert.rejects(machine.plugDisks(disks), { code: "VMM_UNSUPPORTED" });
+      assert.deepEqual(await guest.numbers("D"), [0]);
+      await machine.plugDisks(disks.slice(1));
+      assert.notDeepEqual(await guest.numbers("D"), [0]);
+    }));
+});
+
 describe("the end of a machine", { skip }, () => {
   const ends = {
     x: { reason: "reboot" },
@@ -255,11 +323,11 @@ describe("a start that fails", { skip }, () => {
     await assert.rejects(started, { code: "VMM_STAGE_TIMEOUT", stage: "boot" });
   });
 
-  it("refuses a qcow2 disk", async () => {
+  it("refuses a disk that is not of the format that it is said to be", async () => {
     assert.ok(guests);
-    const source = { kind: "file", path: "/nonexistent", format: "qcow2" } as const;
+    const source = { kind: "file", path: guests.image, format: "qcow2" } as const;
     const config = guests.config({ disks: [{ serial: "x", readOnly: false, source }] });
-    await assert.rejects(new KvmHypervisor().start(config), { code: "VMM_UNSUPPORTED" });
+    await assert.rejects(new KvmHypervisor().start(config), /qcow2/);
   });
 });
 
@@ -271,6 +339,9 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+/** How many files a process has open. */
+const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 
 function exitsOf(statistics: unknown): number {
   assert.ok(typeof statistics === "object" && statistics !== null && "exits" in statistics);

@@ -26,6 +26,10 @@ export interface VmmLink {
   readonly memoryMiB: number;
   /** settles when the process has ended; code and signal are null when it was not our child */
   readonly ended: Promise<VmmProcessEnd>;
+  /** resolves when the machine is about to run its first instruction */
+  readonly running: Promise<void>;
+  /** resolves when the guest has opened the agent's port */
+  readonly guestOpened: Promise<void>;
   /** Sends a signal; no effect on a process that has ended. */
   signal(name: NodeJS.Signals): void;
 }
@@ -40,10 +44,6 @@ export interface VmmChild extends VmmLink {
   begin(task: Task): void;
   /** resolves when it waits for its machine */
   readonly waiting: Promise<void>;
-  /** resolves when the machine is about to run its first instruction */
-  readonly running: Promise<void>;
-  /** resolves when the guest opens the agent's port */
-  readonly guestOpened: Promise<void>;
 }
 
 /**
@@ -129,6 +129,8 @@ export function findVmm({ id, runDirectory }: { id: string; runDirectory: string
     pid,
     memoryMiB,
     ended: endOfStranger(lives),
+    running: Promise.resolve(),
+    guestOpened: Promise.resolve(),
     signal: (name) => {
       if (lives()) process.kill(pid, name);
     },

@@ -4,16 +4,19 @@ import { once } from "node:events";
 import { constants, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
+import { descriptorOf } from "../../sys/descriptor-of.ts";
 import { FileDescriptor } from "../../sys/file-descriptor.ts";
+import { sendDescriptors } from "../../sys/send-descriptors.ts";
+import { connectAgentPort } from "../agent-connection.ts";
 import { ConsoleLog } from "../console-log.ts";
 import { VmmError } from "../errors.ts";
-import type { DiskLimits, Machine, MachineExit } from "../hypervisor.ts";
+import type { DiskConfig, DiskLimits, Machine, MachineExit } from "../hypervisor.ts";
 import type { ControlRequest } from "../kvm/control-socket.ts";
 import { receiveMachine } from "../template/receive-machine.ts";
 import type { SavedFiles } from "../template/saved-files.ts";
 import { savedFormat, stateBeside } from "../template/vmm-saved-format.ts";
 import { machineExit } from "./exit-record.ts";
-import { RunFile } from "./open-machine.ts";
+import { openDisks, RunFile } from "./open-machine.ts";
 import type { VmmLink, VmmProcessEnd } from "./vmm-link.ts";
 
 const MEBIBYTE = 1024 * 1024;
@@ -21,7 +24,7 @@ const MEBIBYTE = 1024 * 1024;
 export class VmmProcess implements Machine {
   readonly pid: number;
   readonly exit: Promise<MachineExit>;
-  readonly #link: VmmLink;
+  readonly link: VmmLink;
   readonly #runDirectory: string;
   #agent: Socket | undefined;
   /** holds a machine still that was saved */
@@ -32,7 +35,7 @@ export class VmmProcess implements Machine {
 
   /** Takes over the process. @param clonedMacs of a clone */
   constructor(link: VmmLink, runDirectory: string, clonedMacs?: readonly string[]) {
-    this.#link = link;
+    this.link = link;
     if (clonedMacs !== undefined) this.clonedMacs = clonedMacs;
     this.#runDirectory = runDirectory;
     this.pid = link.pid;
@@ -49,41 +52,27 @@ export class VmmProcess implements Machine {
     this.#agent = await this.#connectTo(RunFile.agentSocket);
   }
 
-  /**
-   * Resolves when the guest agent has sent something, and leaves that to be read.
-   *
-   * @throws {VmmError} VMM_AGENT_CLOSED
-   */
-  async agentSpoke(): Promise<void> {
-    const { agent } = this;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    // At the end of the stream `readable` comes too, and nothing can be read.
-    const look = (): void => {
-      if (agent.readableLength > 0) resolve();
-      else if (agent.readableEnded || agent.destroyed) {
-        reject(new VmmError("VMM_AGENT_CLOSED", "the guest agent closed its port"));
-      }
-    };
-    const events = ["readable", "end", "close"];
-    for (const event of events) agent.on(event, look);
-    look();
-    try {
-      await promise;
-    } finally {
-      for (const event of events) agent.off(event, look);
-    }
-  }
-
   consoleTail(lines: number): string {
     return this.#console().tail(lines);
   }
 
   /** What the VMM counts, see `MachineStatistics`. */
   async statistics(): Promise<unknown> {
-    const socket = await this.#request({});
-    const chunks: Buffer[] = [];
-    for await (const chunk of socket) chunks.push(chunk);
-    return JSON.parse(Buffer.concat(chunks).toString());
+    return answerOf(await this.#request({}));
+  }
+
+  async plugDisks(disks: readonly DiskConfig[]): Promise<void> {
+    using opened = openDisks(disks);
+    const socket = await this.#request({ plug: opened.disks }, opened.descriptors);
+    const { refusal } = (await answerOf(socket)) as { readonly refusal?: string }; // by `createMachine`
+    if (refusal === undefined) return;
+    throw new VmmError("VMM_UNSUPPORTED", `the machine takes no further disks: ${refusal}`, {
+      hint: "it has places for those of four containers; with many networks and volumes that are disks, of fewer",
+    });
+  }
+
+  async unplugDisks(serials: readonly string[]): Promise<void> {
+    await answerOf(await this.#request({ unplug: serials }));
   }
 
   /** Does not wait for the answer, which a machine that is paused gives when it goes on. */
@@ -101,8 +90,8 @@ export class VmmProcess implements Machine {
   async save(files: SavedFiles): Promise<void> {
     this.#saving?.destroy();
     this.#saving = await this.#connectTo(RunFile.saveSocket);
-    this.#link.signal("SIGCONT"); // it is paused in its own way until it is resumed
-    const memoryLength = this.#link.memoryMiB * MEBIBYTE;
+    this.link.signal("SIGCONT"); // it is paused in its own way until it is resumed
+    const memoryLength = this.link.memoryMiB * MEBIBYTE;
     const log = (): string => this.#read(RunFile.vmmLog);
     await receiveMachine(this.#saving, files, { memoryLength, log });
   }
@@ -112,16 +101,16 @@ export class VmmProcess implements Machine {
    * lockups that the lost time could alarm, so it need not be told (KVM_KVMCLOCK_CTRL).
    */
   async pause(): Promise<void> {
-    this.#link.signal("SIGSTOP");
+    this.link.signal("SIGSTOP");
   }
 
   async resume(): Promise<void> {
     this.#saving?.destroy();
-    this.#link.signal("SIGCONT");
+    this.link.signal("SIGCONT");
   }
 
   async kill(): Promise<void> {
-    this.#link.signal("SIGKILL");
+    this.link.signal("SIGKILL");
     await this.exit;
   }
 
@@ -134,16 +123,20 @@ export class VmmProcess implements Machine {
   /** By way of the folder's descriptor: a socket's path is short, a folder's is not. */
   async #connectTo(name: string): Promise<Socket> {
     using folder = FileDescriptor.open(this.#runDirectory, constants.O_DIRECTORY);
-    const socket = connect(`/proc/self/fd/${folder.number}/${name}`);
+    const path = `/proc/self/fd/${folder.number}/${name}`;
+    const socket = name === RunFile.agentSocket ? connectAgentPort(path) : connect(path);
     await once(socket, "connect");
     // A reset is an end to us: what ended the process is told by its exit.
     socket.on("error", () => {});
     return socket;
   }
 
-  async #request(request: ControlRequest): Promise<Socket> {
+  /** @param descriptors that go with it */
+  async #request(request: ControlRequest, descriptors: readonly number[] = []): Promise<Socket> {
     const socket = await this.#connectTo(RunFile.controlSocket);
-    socket.write(JSON.stringify(request));
+    const text = JSON.stringify(request);
+    if (descriptors.length === 0) socket.write(text);
+    else sendDescriptors(descriptorOf(socket), Buffer.from(text), descriptors);
     return socket;
   }
 
@@ -166,4 +159,10 @@ export class VmmProcess implements Machine {
       return "";
     }
   }
+}
+
+async function answerOf(socket: Socket): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) chunks.push(chunk);
+  return JSON.parse(Buffer.concat(chunks).toString());
 }

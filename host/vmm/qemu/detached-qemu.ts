@@ -6,6 +6,7 @@ import { createConnection, type Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { peerCredentials } from "../../sys/peer-credentials.ts";
+import { connectAgentPort } from "../agent-connection.ts";
 import { VmmError } from "../errors.ts";
 import { type JailEntry, jailed } from "../jail/jail.ts";
 import { AGENT_SOCKET, CONSOLE_SOCKET, QMP_SOCKET } from "./qemu-arguments.ts";
@@ -124,7 +125,7 @@ async function connectWhenThere(path: string, mayCome: () => boolean): Promise<S
 
 function connect(path: string): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
-  const socket = createConnection(path);
+  const socket = path.endsWith(AGENT_SOCKET) ? connectAgentPort(path) : createConnection(path);
   socket.once("error", reject);
   socket.once("connect", () => {
     socket.off("error", reject);

@@ -1,6 +1,5 @@
 /** The QEMU backend: one QEMU process with a microvm machine for each VM. */
 
-import { VmmError } from "../errors.ts";
 import type {
   Accelerator,
   AdoptedMachine,
@@ -14,8 +13,8 @@ import type {
   SpareMachine,
   StartOptions,
 } from "../hypervisor.ts";
-import { StageClock, StageError } from "../stage-clock.ts";
-import { startFailure } from "../start-failure.ts";
+import type { StageClock } from "../stage-clock.ts";
+import { startInStages } from "../start-in-stages.ts";
 import { templateMac } from "../template/machine-shape.ts";
 import type { Template } from "../template/template-store.ts";
 import { adoptQemu, spawnDetachedQemu } from "./detached-qemu.ts";
@@ -71,10 +70,12 @@ export class QemuHypervisor implements Hypervisor {
       const run = (machine: QemuMachine, clock: StageClock) => goOn(machine, clock, restoreFrom);
       return this.#start(config, options, { spawn, run });
     }
-    const clone = await this.#tryClone(config, options);
-    if (clone !== undefined) return clone;
-    const spawn = () => this.#spawn(config, { detached: options.detached });
-    return this.#start(config, options, { spawn, run: boot });
+    const clone = await (await this.#templates())?.clone(config, options, (template) => {
+      const spawn = () => this.#spawn(config, { detached, template });
+      return this.#start(config, options, { spawn, run: restore });
+    });
+    const spawn = () => this.#spawn(config, { detached });
+    return clone ?? this.#start(config, options, { spawn, run: boot });
   }
 
   async saveTemplate(config: MachineConfig, options: SaveTemplateOptions = {}): Promise<boolean> {
@@ -139,49 +140,10 @@ export class QemuHypervisor implements Hypervisor {
     return new Templates({ ...rest, folder, binary: async () => binary ?? findQemu() });
   }
 
-  /** A template that is no good, whatever the reason, is done without: nothing has run in the clone. */
-  async #tryClone(config: MachineConfig, options: StartOptions): Promise<Machine | undefined> {
-    const { onTemplate = () => {}, signal, fresh = false } = options;
-    const templates = fresh ? undefined : await this.#templates();
-    using template = await templates?.find(config, onTemplate);
-    if (templates === undefined || template === undefined) return undefined;
-    const spawn = () => this.#spawn(config, { detached: options.detached, template });
-    try {
-      const machine = await this.#start(config, options, { spawn, run: restore });
-      templates.watch(machine, template);
-      onTemplate({ kind: "cloned" });
-      return machine;
-    } catch (error) {
-      if (signal?.aborted || !(error instanceof VmmError)) throw error;
-      await templates.reject(config);
-      onTemplate({ kind: "unusable", reason: error.message });
-      return undefined;
-    }
-  }
-
-  /** The stages of a start, torn down if one of them fails. */
-  async #start(
-    config: MachineConfig,
-    options: StartOptions,
-    { spawn, run }: StartSteps,
-  ): Promise<QemuMachine> {
+  #start(config: MachineConfig, options: StartOptions, steps: StartSteps): Promise<QemuMachine> {
     const { accelerator } = this;
-    const deadlines = { ...DEADLINES[accelerator], ...options.deadlines };
-    const clock = new StageClock({ ...options, deadlines });
-    let spawning: Promise<QemuMachine> | undefined;
-    try {
-      const machine = await clock.run("spawn", () => {
-        spawning = spawn();
-        return spawning;
-      });
-      await run(machine, clock);
-      return machine;
-    } catch (error) {
-      const machine = await abandoned(spawning);
-      if (!(error instanceof StageError)) throw error;
-      const consoleTail = (lines: number) => machine?.consoleTail(lines) ?? "";
-      throw startFailure({ error, id: config.id, accelerator, consoleTail });
-    }
+    const deadlines = DEADLINES[accelerator];
+    return startInStages({ id: config.id, accelerator, deadlines, ...steps }, options);
   }
 
   async adopt(vm: AdoptedMachine): Promise<Machine> {
@@ -273,7 +235,6 @@ async function serveShares(
 
 /** The stages after `spawn`. The guest boots while QMP is negotiated. */
 async function boot(machine: QemuMachine, clock: StageClock): Promise<void> {
-  clock.watch(machine.exit);
   await clock.run("configure", () => machine.negotiate());
   await clock.run("boot", () => machine.agentPortOpened());
   await clock.run("agent", () => machine.agentSpoke());
@@ -281,32 +242,13 @@ async function boot(machine: QemuMachine, clock: StageClock): Promise<void> {
 
 /** The same for a clone, whose agent has spoken in the template: it listens already. */
 async function restore(machine: QemuMachine, clock: StageClock): Promise<void> {
-  clock.watch(machine.exit);
   await clock.run("configure", () => machine.negotiate());
   await clock.run("boot", () => machine.restore(TEMPLATE_STATE_FD));
 }
 
 /** The same for a machine that was saved. */
 async function goOn(machine: QemuMachine, clock: StageClock, saved: SavedMachine): Promise<void> {
-  clock.watch(machine.exit);
   await clock.run("configure", () => machine.negotiate());
   checkVersion(saved.format, machine.version);
   await clock.run("boot", () => machine.restoreSaved(saved.path));
-}
-
-/**
- * Tears down what a failed start has made. A spawn that was cut short by an abort still comes to its end, and has to
- * be waited for: its process is killed then.
- */
-async function abandoned(
-  spawning: Promise<QemuMachine> | undefined,
-): Promise<QemuMachine | undefined> {
-  try {
-    const machine = await spawning;
-    await machine?.[Symbol.asyncDispose]();
-    return machine;
-  } catch {
-    // The spawn failed by itself, and the stage has said so.
-    return undefined;
-  }
 }

@@ -3,6 +3,7 @@
 import { open } from "node:fs/promises";
 import type { Duplex } from "node:stream";
 import { setTimeout } from "node:timers/promises";
+import { agentSpoke } from "../agent-spoke.ts";
 import { ConsoleLog } from "../console-log.ts";
 import { VmmError } from "../errors.ts";
 import type { DiskConfig, DiskLimits, Machine, MachineExit } from "../hypervisor.ts";
@@ -96,29 +97,9 @@ export class QemuMachine implements Machine {
     return this.#portOpened.promise;
   }
 
-  /**
-   * Stage `agent`: the first byte can be read.
-   *
-   * @throws {VmmError} VMM_AGENT_CLOSED
-   */
-  async agentSpoke(): Promise<void> {
-    const { agent } = this;
-    const readable = Promise.withResolvers<void>();
-    const check = () => {
-      if (agent.readableLength > 0) readable.resolve();
-    };
-    agent.on("readable", check);
-    try {
-      check();
-      await Promise.race([
-        readable.promise,
-        this.#portClosed.promise.then(() => {
-          throw new VmmError("VMM_AGENT_CLOSED", "the guest agent closed its port");
-        }),
-      ]);
-    } finally {
-      agent.off("readable", check);
-    }
+  /** Stage `agent`: the first byte can be read. @throws {VmmError} VMM_AGENT_CLOSED */
+  agentSpoke(): Promise<void> {
+    return agentSpoke(this.agent, this.#portClosed.promise);
   }
 
   /** Stops the guest and writes its machine's state, without its memory, to whoever listens on the socket. */
@@ -196,8 +177,8 @@ export class QemuMachine implements Machine {
   }
 
   get #commands(): Qmp {
-    const executeWith = (descriptor: number, command: string) =>
-      this.#qmp.executeWith(descriptor, command);
+    const executeWith: Qmp["executeWith"] = (descriptor, command, parameters) =>
+      this.#qmp.executeWith(descriptor, command, parameters);
     return { execute: this.#execute, executeWith };
   }
 

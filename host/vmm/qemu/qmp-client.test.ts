@@ -99,18 +99,27 @@ test("a descriptor goes after what waits for room, however little that is", asyn
   t.after(() => closeSync(nothing));
   const client = new QmpClient(socket, () => {});
   fill(socket);
-  const answers = [client.execute("first"), client.executeWith(nothing, "add-fd")];
+  const answers = [
+    client.execute("first"),
+    client.executeWith(nothing, "add-fd"),
+    client.execute("third"),
+    client.executeWith(nothing, "getfd"),
+  ];
   assert.notEqual(socket.writableLength, 0);
+  const order: (string | undefined)[] = [];
   let text = "";
   accepted.setEncoding("latin1").on("data", (chunk: string) => {
     text += chunk;
     if (!text.endsWith("}\n")) return;
-    for (const [, id] of text.matchAll(/"id":(\d)/g))
+    for (const [, command, id] of text.matchAll(/"execute":"([^"]*)".*?"id":(\d)/g)) {
+      order.push(command);
       accepted.write(`{"return": ${id}, "id": ${id}}\n`);
+    }
     text = "";
   });
   accepted.resume();
-  assert.deepEqual(await Promise.all(answers), [1, 2]);
+  assert.deepEqual(await Promise.all(answers), [1, 2, 3, 4]);
+  assert.deepEqual(order, ["first", "add-fd", "third", "getfd"]);
 });
 
 test("any line is read or refused by a TypeError", () => {

@@ -1,6 +1,7 @@
 /** Client of QMP, QEMU's control protocol, over any byte stream. */
 
 import type { Duplex } from "node:stream";
+import { descriptorOf } from "../../sys/descriptor-of.ts";
 import { VmmError } from "../errors.ts";
 import { parseQmpMessage, type QmpEvent, type QmpMessage } from "./qmp-message.ts";
 
@@ -22,6 +23,8 @@ export class QmpClient {
   readonly #onEvent: (event: QmpEvent) => void;
   readonly #pending = new Map<number, Pending>();
   readonly #greeting = Promise.withResolvers<string>();
+  /** settles when the descriptors that wait are sent: commands that come later are sent later */
+  #sending: Promise<void> | undefined;
   #nextId = 1;
   #partial: Buffer = Buffer.alloc(0);
   #failure: VmmError | undefined;
@@ -54,7 +57,8 @@ export class QmpClient {
    * @throws {VmmError} VMM_QMP_FAILED with QEMU's own words
    */
   execute(command: string, parameters: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
-    return this.#send(command, parameters, (line) => void this.#stream.write(line));
+    const send = () => this.#send(command, parameters, (line) => void this.#stream.write(line));
+    return this.#sending === undefined ? send() : this.#sending.then(send);
   }
 
   /**
@@ -62,17 +66,27 @@ export class QmpClient {
    *
    * @throws {VmmError} VMM_QMP_FAILED with QEMU's own words
    */
-  async executeWith(
+  executeWith(
     descriptor: number,
     command: string,
     parameters: Readonly<Record<string, unknown>> = {},
   ): Promise<unknown> {
-    const { sendDescriptor } = await import("../../sys/send-descriptor.ts");
-    // what was written before goes before
-    while (this.#stream.writableLength > 0 && !this.#stream.destroyed) await this.#written();
-    return this.#send(command, parameters, (line) =>
-      sendDescriptor(socketOf(this.#stream), Buffer.from(line), descriptor),
-    );
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const send = async (before: Promise<void> | undefined) => {
+      const { sendDescriptors } = await import("../../sys/send-descriptors.ts");
+      await before;
+      // what was written before goes before
+      while (this.#stream.writableLength > 0 && !this.#stream.destroyed) await this.#written();
+      const write = (line: string) =>
+        sendDescriptors(descriptorOf(this.#stream), Buffer.from(line), [descriptor]);
+      resolve(this.#send(command, parameters, write));
+    };
+    const sending = send(this.#sending).catch(reject);
+    this.#sending = sending;
+    void sending.then(() => {
+      if (this.#sending === sending) this.#sending = undefined;
+    });
+    return promise;
   }
 
   /** Resolves when all that waits has been written, or never will be. */
@@ -149,12 +163,4 @@ export class QmpClient {
     this.#pending.clear();
     this.#stream.destroy();
   }
-}
-
-/** Node has the descriptor of a socket on its handle only. */
-function socketOf(stream: Duplex): number {
-  const { _handle } = stream as { readonly _handle?: { readonly fd?: unknown } };
-  const fd = _handle?.fd;
-  if (typeof fd !== "number" || fd < 0) throw new TypeError("a connection without a descriptor");
-  return fd;
 }

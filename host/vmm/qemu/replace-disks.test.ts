@@ -26,18 +26,17 @@ const DISKS: readonly DiskConfig[] = [
   },
 ];
 
-/** A QMP that takes everything and numbers what it is handed. */
+/** A QMP that takes everything. */
 function recorded(fails = "") {
   const commands: { readonly command: string; readonly parameters: unknown }[] = [];
-  let sets = 0;
   const execute = async (command: string, parameters: unknown) => {
     commands.push({ command, parameters });
     if (command === fails) throw new Error(`no ${command}`);
     return {};
   };
-  const executeWith = async (_descriptor: number, command: string) => {
-    commands.push({ command, parameters: {} });
-    return { "fdset-id": sets++, fd: 20 };
+  const executeWith = async (_descriptor: number, command: string, parameters: unknown) => {
+    commands.push({ command, parameters });
+    return {};
   };
   return { qmp: { execute, executeWith }, commands };
 }
@@ -55,7 +54,15 @@ describe("fillDisks", () => {
     ]);
     const text = JSON.stringify(commands);
     assert.ok(!text.includes(layer) && !text.includes(writable), text);
-    assert.match(text, /\/dev\/fdset\/3/);
+    const setsOf = (wanted: string) =>
+      commands
+        .filter(({ command }) => command === wanted)
+        .map(({ parameters }) => (parameters as { readonly "fdset-id": number })["fdset-id"]);
+    const handed = setsOf("add-fd");
+    assert.deepEqual(setsOf("remove-fd"), handed);
+    // the layer and its zeros are named in a file, its description and the writable disk here
+    const named = handed.filter((set) => text.includes(`"/dev/fdset/${set}"`));
+    assert.equal(named.length, 2, text);
   });
 
   it("fails with the first command that does", async () => {

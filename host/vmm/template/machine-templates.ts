@@ -4,7 +4,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import type { Machine, MachineConfig, SaveTemplateOptions, TemplateUse } from "../hypervisor.ts";
+import { VmmError } from "../errors.ts";
+import type {
+  Machine,
+  MachineConfig,
+  SaveTemplateOptions,
+  StartOptions,
+  TemplateUse,
+} from "../hypervisor.ts";
 import { shapeOf } from "./machine-shape.ts";
 import type { TemplateKey } from "./template-key.ts";
 import {
@@ -62,6 +69,31 @@ export class MachineTemplates {
       // whatever it is, the boot does without, or says it better
       onUse({ kind: "unusable", reason: (error as Error).message });
       if (error instanceof TemplateDamaged) await this.reject(config);
+      return undefined;
+    }
+  }
+
+  /**
+   * Starts a machine as a clone. A template that is no good, whatever the reason, is given up: nothing has run in the clone.
+   *
+   * @returns nothing where there is none, or none that is any good
+   */
+  async clone<M extends Machine>(
+    config: MachineConfig,
+    { onTemplate = () => {}, signal, fresh = false }: StartOptions,
+    start: (template: Template) => Promise<M>,
+  ): Promise<M | undefined> {
+    using template = fresh ? undefined : await this.find(config, onTemplate);
+    if (template === undefined) return undefined;
+    try {
+      const machine = await start(template);
+      this.watch(machine, template);
+      onTemplate({ kind: "cloned" });
+      return machine;
+    } catch (error) {
+      if (signal?.aborted || !(error instanceof VmmError)) throw error;
+      await this.reject(config);
+      onTemplate({ kind: "unusable", reason: error.message });
       return undefined;
     }
   }

@@ -1,16 +1,10 @@
 /** What the guest's processors say of themselves: KVM's supported CPUID leaves, less what we do not offer. */
 
+/** Fields of a struct kvm_cpuid_entry2; `flags` are KVM_CPUID_FLAG_ bits. */
+export const CPUID_FIELDS = ["function", "index", "flags", "eax", "ebx", "ecx", "edx"] as const;
+
 /** One answer of the CPUID instruction. */
-export interface CpuidEntry {
-  readonly function: number;
-  readonly index: number;
-  /** KVM_CPUID_FLAG_ bits */
-  readonly flags: number;
-  readonly eax: number;
-  readonly ebx: number;
-  readonly ecx: number;
-  readonly edx: number;
-}
+export type CpuidEntry = Readonly<Record<(typeof CPUID_FIELDS)[number], number>>;
 
 /** Which processor of how many. */
 export interface CpuidTopology {

@@ -55,8 +55,10 @@ function note(name: string, type: number, descriptor: number): number[] {
   return [...new Uint8Array(words.buffer)];
 }
 
-const reader = (file: Uint8Array<ArrayBuffer>) => (offset: number, length: number) =>
-  new DataView(file.slice(offset, offset + length).buffer);
+const reader = (file: Uint8Array<ArrayBuffer>) => (offset: number, length: number) => {
+  if (offset + length > file.length) throw new KernelImageError("file ends");
+  return new DataView(file.slice(offset, offset + length).buffer);
+};
 
 test("finds segments and the PVH entry among other notes", () => {
   const notes = [...note("GNU", 18, 1), ...note("Xen", 17, 2), ...note("Xen", 18, 0x1234567)];

@@ -23,7 +23,7 @@ export class KernelImageError extends Error {
   override readonly name = "KernelImageError";
 }
 
-/** Reads `length` bytes at `offset` of the kernel file; fewer when it ends. */
+/** Reads `length` bytes at `offset` of the kernel file. @throws {KernelImageError} when it ends before */
 export type ReadAt = (offset: number, length: number) => DataView;
 
 // elf(5): magic, ELFCLASS64, ELFDATA2LSB, EM_X86_64, and the program header types.
@@ -45,7 +45,7 @@ const NOTES_LIMIT = 64 * 1024;
  * @throws {KernelImageError} when the file is no x86-64 ELF or holds no PVH note
  */
 export function parseKernelImage(readAt: ReadAt): KernelImage {
-  const header = exactly(readAt, 0, EHDR_SIZE);
+  const header = readAt(0, EHDR_SIZE);
   if (header.getUint32(0, true) !== ELF_MAGIC) throw new KernelImageError("no ELF file");
   if (header.getUint16(4, true) !== ELFCLASS64_LSB || header.getUint16(18, true) !== EM_X86_64) {
     throw new KernelImageError("no 64-bit little-endian x86-64 ELF file");
@@ -54,7 +54,7 @@ export function parseKernelImage(readAt: ReadAt): KernelImage {
   if (header.getUint16(54, true) !== PHDR_SIZE || count > PROGRAM_HEADERS_LIMIT) {
     throw new KernelImageError(`unusable program header table of ${count} entries`);
   }
-  const table = exactly(readAt, wide(header, 32), count * PHDR_SIZE);
+  const table = readAt(wide(header, 32), count * PHDR_SIZE);
   const segments: Segment[] = [];
   let entry: number | undefined;
   for (let at = 0; at < count * PHDR_SIZE; at += PHDR_SIZE) {
@@ -69,7 +69,7 @@ export function parseKernelImage(readAt: ReadAt): KernelImage {
         memorySize: wide(table, at + 40),
       });
     } else if (type === PT_NOTE && fileSize <= NOTES_LIMIT) {
-      entry ??= findEntry(exactly(readAt, offset, fileSize));
+      entry ??= findEntry(readAt(offset, fileSize));
     }
   }
   if (entry === undefined) throw new KernelImageError("no PVH entry note: CONFIG_PVH is off");
@@ -99,11 +99,3 @@ const padded = (size: number): number => Math.ceil(size / 4) * 4;
 
 const wide = (view: DataView, at: number): number =>
   view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
-
-function exactly(readAt: ReadAt, offset: number, length: number): DataView {
-  const view = readAt(offset, length);
-  if (view.byteLength < length) {
-    throw new KernelImageError(`file ends before byte ${offset + length}`);
-  }
-  return view;
-}

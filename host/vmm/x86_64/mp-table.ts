@@ -3,13 +3,7 @@
  * (Intel MultiProcessor Specification 1.4, chapter 4).
  */
 
-import {
-  IO_APIC_ADDRESS,
-  IO_APIC_PINS,
-  LOCAL_APIC_ADDRESS,
-  MP_TABLE_ADDRESS,
-  MP_TABLE_LIMIT,
-} from "./layout.ts";
+import * as layout from "./layout.ts";
 
 const FLOATING_POINTER_SIZE = 16;
 const HEADER_SIZE = 44;
@@ -32,7 +26,8 @@ const ALL_LOCAL_APICS = 0xff;
 
 /** the most processors that the table, with its interrupts, has room for */
 export const MP_TABLE_VCPUS_LIMIT = Math.floor(
-  (MP_TABLE_LIMIT - FLOATING_POINTER_SIZE - HEADER_SIZE - 8 * (IO_APIC_PINS + 4)) / 20,
+  (layout.MP_TABLE_LIMIT - FLOATING_POINTER_SIZE - HEADER_SIZE - 8 * (layout.IO_APIC_PINS + 4)) /
+    20,
 );
 
 /** Encodes the floating pointer and, right behind it, the table for `vcpus` processors. */
@@ -41,8 +36,8 @@ export function encodeMpTable(vcpus: number): Uint8Array<ArrayBuffer> {
   const entries = [
     ...Array.from({ length: vcpus }, (_, id) => processor(id)),
     [BUS, 0, ...ascii("ISA   ")],
-    [IO_APIC, ioApicId, APIC_VERSION, 1, ...word(IO_APIC_ADDRESS)],
-    ...Array.from({ length: IO_APIC_PINS }, (_, pin) => ioInterrupt(pin, ioApicId)),
+    [IO_APIC, ioApicId, APIC_VERSION, 1, ...word(layout.IO_APIC_ADDRESS)],
+    ...Array.from({ length: layout.IO_APIC_PINS }, (_, pin) => ioInterrupt(pin, ioApicId)),
     localInterrupt(EXTINT, 0, 0),
     localInterrupt(NMI, ALL_LOCAL_APICS, 1),
   ];
@@ -50,9 +45,9 @@ export function encodeMpTable(vcpus: number): Uint8Array<ArrayBuffer> {
   const length = HEADER_SIZE + body.length;
   const name = ascii("DVM     DVM         ");
   const start = [...ascii("PCMP"), ...half(length), SPEC_REVISION_1_4, 0, ...name];
-  const end = [...word(0), ...half(0), ...half(entries.length), ...word(LOCAL_APIC_ADDRESS)];
+  const end = [...word(0), ...half(0), ...half(entries.length), ...word(layout.LOCAL_APIC_ADDRESS)];
   const table = withChecksum([...start, ...end, ...word(0), ...body], 7);
-  const address = word(MP_TABLE_ADDRESS + FLOATING_POINTER_SIZE);
+  const address = word(layout.MP_TABLE_ADDRESS + FLOATING_POINTER_SIZE);
   const pointer = [...ascii("_MP_"), ...address, 1, SPEC_REVISION_1_4, ...word(0), 0, 0];
   return new Uint8Array([...withChecksum(pointer, 10), ...table]);
 }

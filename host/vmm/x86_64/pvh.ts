@@ -1,12 +1,7 @@
 /** The PVH boot record: what the kernel finds through EBX (xen/interface/hvm/start_info.h, version 1). */
 
 import type { MemoryRange } from "../memory/guest-memory.ts";
-import {
-  COMMAND_LINE_ADDRESS,
-  CONVENTIONAL_MEMORY_END,
-  HIGH_MEMORY_START,
-  START_INFO_ADDRESS,
-} from "./layout.ts";
+import * as layout from "./layout.ts";
 
 const XEN_HVM_START_MAGIC_VALUE = 0x336ec578;
 const XEN_HVM_MEMMAP_TYPE_RAM = 1;
@@ -19,7 +14,7 @@ const MEMMAP_ENTRY_SIZE = 24;
 const MODULES_OFFSET = START_INFO_SIZE;
 const MEMMAP_OFFSET = MODULES_OFFSET + MODULE_SIZE;
 
-/** Encodes the record for `START_INFO_ADDRESS`: struct hvm_start_info, one module, the memory map. */
+/** Encodes the record for `layout.START_INFO_ADDRESS`: struct hvm_start_info, one module, the memory map. */
 export function encodeStartInfo(
   memory: readonly MemoryRange[],
   initramfs: MemoryRange,
@@ -30,9 +25,9 @@ export function encodeStartInfo(
   view.setUint32(0, XEN_HVM_START_MAGIC_VALUE, true);
   view.setUint32(4, 1, true); // version 1: with a memory map
   view.setUint32(12, initramfs.length > 0 ? 1 : 0, true);
-  setWide(view, 16, START_INFO_ADDRESS + MODULES_OFFSET);
-  setWide(view, 24, COMMAND_LINE_ADDRESS);
-  setWide(view, 40, START_INFO_ADDRESS + MEMMAP_OFFSET);
+  setWide(view, 16, layout.START_INFO_ADDRESS + MODULES_OFFSET);
+  setWide(view, 24, layout.COMMAND_LINE_ADDRESS);
+  setWide(view, 40, layout.START_INFO_ADDRESS + MEMMAP_OFFSET);
   view.setUint32(48, map.length, true);
   setWide(view, MODULES_OFFSET, initramfs.start);
   setWide(view, MODULES_OFFSET + 8, initramfs.length);
@@ -49,16 +44,13 @@ export function encodeStartInfo(
 function memoryMap(memory: readonly MemoryRange[]): (MemoryRange & { readonly type: number })[] {
   const [low, ...high] = memory;
   if (low === undefined) return [];
-  const reserved = HIGH_MEMORY_START - CONVENTIONAL_MEMORY_END;
+  const ram = (range: MemoryRange) => ({ ...range, type: XEN_HVM_MEMMAP_TYPE_RAM });
+  const [end, start] = [layout.CONVENTIONAL_MEMORY_END, layout.HIGH_MEMORY_START];
   return [
-    { start: 0, length: CONVENTIONAL_MEMORY_END, type: XEN_HVM_MEMMAP_TYPE_RAM },
-    { start: CONVENTIONAL_MEMORY_END, length: reserved, type: XEN_HVM_MEMMAP_TYPE_RESERVED },
-    {
-      start: HIGH_MEMORY_START,
-      length: low.length - HIGH_MEMORY_START,
-      type: XEN_HVM_MEMMAP_TYPE_RAM,
-    },
-    ...high.map((range) => ({ ...range, type: XEN_HVM_MEMMAP_TYPE_RAM })),
+    ram({ start: 0, length: end }),
+    { start: end, length: start - end, type: XEN_HVM_MEMMAP_TYPE_RESERVED },
+    ram({ start, length: low.length - start }),
+    ...high.map(ram),
   ];
 }
 

@@ -28,6 +28,8 @@ export interface DiskWriter {
   write(offset: number, data: DataRange): void;
   /** Returns when all that was written is on stable storage. */
   flush(): void;
+  /** Writes to the file what is held back until a flush; absent: nothing is. */
+  settle?(): void;
   /** The range is not needed; it may read as anything that it ever was, or zeros. */
   discard(offset: number, length: number): void;
   /** The range reads as zeros from now on; `unmap` lets its storage go. */

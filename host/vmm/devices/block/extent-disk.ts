@@ -1,9 +1,8 @@
 /** A read-only disk joined from runs of files, and of zeros, without a byte being copied. */
 
-import type { System } from "../../kvm/system.ts";
 import type { FileExtent } from "../../kvm/vmm-config.ts";
 import type { DataRange, Disk } from "./disk.ts";
-import { FileTransfer } from "./file-transfer.ts";
+import type { FileTransfer } from "./file-transfer.ts";
 
 export class ExtentDisk implements Disk {
   readonly length: number;
@@ -12,7 +11,7 @@ export class ExtentDisk implements Disk {
   readonly #starts: readonly number[];
   readonly #transfer: FileTransfer;
 
-  constructor(system: System, extents: readonly FileExtent[]) {
+  constructor(transfer: FileTransfer, extents: readonly FileExtent[]) {
     let end = 0;
     const starts: number[] = [];
     for (const extent of extents) {
@@ -22,7 +21,7 @@ export class ExtentDisk implements Disk {
     this.length = end;
     this.#starts = starts;
     this.#extents = extents;
-    this.#transfer = new FileTransfer(system);
+    this.#transfer = transfer;
   }
 
   read(offset: number, { buffers, position, length }: DataRange): void {

@@ -4,6 +4,8 @@ import type { DiskLimits, RateLimit } from "../../hypervisor.ts";
 
 /** How much may be used at once after idle time, as a share of a second. */
 const BURST_SECONDS = 0.1;
+/** No limit: finite, so that no time at all brings nothing. */
+const UNLIMITED = Number.MAX_VALUE;
 
 /** What disks that are limited together share: buckets for reads and for writes. */
 export class DiskLimiter {
@@ -19,24 +21,23 @@ export class DiskLimiter {
 
 /** The buckets of one direction: for operations and for bytes. */
 class RateLimiter {
-  readonly #operations: TokenBucket | undefined;
-  readonly #bytes: TokenBucket | undefined;
+  readonly #operations: TokenBucket;
+  readonly #bytes: TokenBucket;
 
   constructor({ operationsPerSecond, bytesPerSecond }: RateLimit = {}, now: number) {
-    if (operationsPerSecond !== undefined)
-      this.#operations = new TokenBucket(operationsPerSecond, now);
-    if (bytesPerSecond !== undefined) this.#bytes = new TokenBucket(bytesPerSecond, now);
+    this.#operations = new TokenBucket(operationsPerSecond ?? UNLIMITED, now);
+    this.#bytes = new TokenBucket(bytesPerSecond ?? UNLIMITED, now);
   }
 
   /** How long the next operation is to wait, in `milliseconds`; 0 for no longer. */
   delay(now: number): number {
-    return Math.max(this.#operations?.delay(now) ?? 0, this.#bytes?.delay(now) ?? 0);
+    return Math.max(this.#operations.delay(now), this.#bytes.delay(now));
   }
 
   /** Counts an operation. */
   take(bytes: number): void {
-    this.#operations?.take(1);
-    this.#bytes?.take(bytes);
+    this.#operations.take(1);
+    this.#bytes.take(bytes);
   }
 }
 

@@ -1,70 +1,51 @@
 /** FUSE operations on what files are: attributes, extended attributes, the file system that holds them. */
 
+import { ERRNO } from "#linux/errno";
+import * as fcntl from "#linux/fcntl";
+import * as modes from "#linux/stat";
 import { SYS } from "../../../sys/system-call-numbers.ts";
 import { check, type HostAddress, SystemCallError } from "../../kvm/system.ts";
-import { O_NONBLOCK, O_RDWR, S_IFDIR, S_IFREG } from "./file-calls.ts";
-import {
-  FATTR_ATIME,
-  FATTR_ATIME_NOW,
-  FATTR_FH,
-  FATTR_GID,
-  FATTR_KILL_SUIDGID,
-  FATTR_MODE,
-  FATTR_MTIME,
-  FATTR_MTIME_NOW,
-  FATTR_SIZE,
-  FATTR_UID,
-  FUSE_COMPAT_SETXATTR_IN_SIZE,
-  FUSE_ROOT_ID,
-  fuse_attr,
-  fuse_attr_out,
-  fuse_getxattr_in,
-  fuse_setattr_in,
-  fuse_setxattr_in,
-  fuse_opcode as op,
-} from "./fuse.ts";
+import * as fuse from "./fuse.ts";
 import { copy64, type FuseMessage, REPLY_LIMIT } from "./fuse-message.ts";
 import type { OperationTable } from "./operation-table.ts";
 import { type SharedFiles, UNCHANGED, VALIDITY } from "./shared-files.ts";
 
-// asm-generic/errno.h, linux/stat.h
-const ENODATA = 61;
-const EOPNOTSUPP = 95;
+// linux/stat.h
 const UTIME_NOW = 0x3fffffff;
 const UTIME_OMIT = 0x3ffffffe;
 
-const ROOT_MODE = S_IFDIR | 0o555;
+const ROOT_MODE = modes.S_IFDIR | 0o555;
 
 export const attributeOperations: OperationTable = {
-  [op.FUSE_GETATTR]: (files, message) => attributes(files, message),
-  [op.FUSE_SETATTR]: setAttributes,
-  [op.FUSE_READLINK]: (files, message) =>
+  [fuse.fuse_opcode.FUSE_GETATTR]: (files, message) => attributes(files, message),
+  [fuse.fuse_opcode.FUSE_SETATTR]: setAttributes,
+  [fuse.fuse_opcode.FUSE_READLINK]: (files, message) =>
     files.calls.readlink(files.node(message.nodeId).fd, message.reply, 4096),
-  [op.FUSE_STATFS]: statfs,
-  [op.FUSE_GETXATTR]: (files, message) => {
-    const name = attributeName(message, fuse_getxattr_in.size);
-    return answerValue(files, message, ENODATA, (fd, size) =>
+  [fuse.fuse_opcode.FUSE_STATFS]: statfs,
+  [fuse.fuse_opcode.FUSE_GETXATTR]: (files, message) => {
+    const name = attributeName(message, fuse.fuse_getxattr_in.size);
+    return answerValue(files, message, ERRNO.ENODATA, (fd, size) =>
       files.system.syscall(SYS.fgetxattr, fd, name, message.reply, size),
     );
   },
-  [op.FUSE_LISTXATTR]: (files, message) =>
+  [fuse.fuse_opcode.FUSE_LISTXATTR]: (files, message) =>
     answerValue(files, message, 0, (fd, size) =>
       files.system.syscall(SYS.flistxattr, fd, message.reply, size),
     ),
-  [op.FUSE_SETXATTR]: (files, message) => {
+  [fuse.fuse_opcode.FUSE_SETXATTR]: (files, message) => {
     files.writableNode(message.nodeId);
-    const name = attributeName(message, FUSE_COMPAT_SETXATTR_IN_SIZE);
-    const size = message.u32(fuse_setxattr_in["size.field"]);
+    const name = attributeName(message, fuse.FUSE_COMPAT_SETXATTR_IN_SIZE);
+    const size = message.u32(fuse.fuse_setxattr_in["size.field"]);
     const value = message.data(message.after(name), size);
-    const flags = message.u32(fuse_setxattr_in.flags);
-    return onFile(files, message, EOPNOTSUPP, (fd) =>
+    const flags = message.u32(fuse.fuse_setxattr_in.flags);
+    return onFile(files, message, ERRNO.EOPNOTSUPP, (fd) =>
       files.system.syscall(SYS.fsetxattr, fd, name, value, size, flags),
     );
   },
-  [op.FUSE_REMOVEXATTR]: (files, message) => {
+  [fuse.fuse_opcode.FUSE_REMOVEXATTR]: (files, message) => {
     files.writableNode(message.nodeId);
     const name = attributeName(message, 0);
-    return onFile(files, message, EOPNOTSUPP, (fd) =>
+    return onFile(files, message, ERRNO.EOPNOTSUPP, (fd) =>
       files.system.syscall(SYS.fremovexattr, fd, name),
     );
   },
@@ -72,55 +53,55 @@ export const attributeOperations: OperationTable = {
 
 function attributes(files: SharedFiles, message: FuseMessage): number {
   const { id, fd } = files.node(message.nodeId);
-  const out = message.body(fuse_attr_out.size);
-  out.setUint32(fuse_attr_out.attr_valid, VALIDITY, true);
-  if (id === FUSE_ROOT_ID) {
-    out.setUint32(fuse_attr_out.attr + fuse_attr.ino, FUSE_ROOT_ID, true);
-    out.setUint32(fuse_attr_out.attr + fuse_attr.mode, ROOT_MODE, true);
-    out.setUint32(fuse_attr_out.attr + fuse_attr.nlink, 2, true);
-    return fuse_attr_out.size;
+  const out = message.body(fuse.fuse_attr_out.size);
+  out.setUint32(fuse.fuse_attr_out.attr_valid, VALIDITY, true);
+  if (id === fuse.FUSE_ROOT_ID) {
+    out.setUint32(fuse.fuse_attr_out.attr + fuse.fuse_attr.ino, fuse.FUSE_ROOT_ID, true);
+    out.setUint32(fuse.fuse_attr_out.attr + fuse.fuse_attr.mode, ROOT_MODE, true);
+    out.setUint32(fuse.fuse_attr_out.attr + fuse.fuse_attr.nlink, 2, true);
+    return fuse.fuse_attr_out.size;
   }
   const result = files.calls.status(fd);
   if (result < 0) return result;
-  files.putAttributes(out, fuse_attr_out.attr);
-  return fuse_attr_out.size;
+  files.putAttributes(out, fuse.fuse_attr_out.attr);
+  return fuse.fuse_attr_out.size;
 }
 
 /** In an order in which none undoes what came before: a new owner or length takes the set-user bit. */
 function setAttributes(files: SharedFiles, message: FuseMessage): number {
   const { fd } = files.writableNode(message.nodeId);
-  const valid = message.u32(fuse_setattr_in.valid);
+  const valid = message.u32(fuse.fuse_setattr_in.valid);
   const has = (bits: number): boolean => (valid & bits) !== 0;
-  if (has(FATTR_UID | FATTR_GID)) {
-    const user = has(FATTR_UID) ? message.u32(fuse_setattr_in.uid) : UNCHANGED;
-    const group = has(FATTR_GID) ? message.u32(fuse_setattr_in.gid) : UNCHANGED;
+  if (has(fuse.FATTR_UID | fuse.FATTR_GID)) {
+    const user = has(fuse.FATTR_UID) ? message.u32(fuse.fuse_setattr_in.uid) : UNCHANGED;
+    const group = has(fuse.FATTR_GID) ? message.u32(fuse.fuse_setattr_in.gid) : UNCHANGED;
     check("fchownat", files.chown(fd, user, group));
   }
-  if (has(FATTR_SIZE)) truncate(files, message, valid);
-  if (has(FATTR_MODE)) {
-    check("fchmodat", files.calls.chmod(fd, message.u32(fuse_setattr_in.mode) & 0o7777));
+  if (has(fuse.FATTR_SIZE)) truncate(files, message, valid);
+  if (has(fuse.FATTR_MODE)) {
+    check("fchmodat", files.calls.chmod(fd, message.u32(fuse.fuse_setattr_in.mode) & 0o7777));
   }
-  if (has(FATTR_ATIME | FATTR_MTIME)) {
+  if (has(fuse.FATTR_ATIME | fuse.FATTR_MTIME)) {
     const time = (bit: number, now: number, name: "atime" | "mtime") => {
-      const given = has(now) ? UTIME_NOW : message.u32(fuse_setattr_in[`${name}nsec`]);
-      return [message.big64(fuse_setattr_in[name]), has(bit) ? given : UTIME_OMIT] as const;
+      const given = has(now) ? UTIME_NOW : message.u32(fuse.fuse_setattr_in[`${name}nsec`]);
+      return [message.big64(fuse.fuse_setattr_in[name]), has(bit) ? given : UTIME_OMIT] as const;
     };
-    const accessed = time(FATTR_ATIME, FATTR_ATIME_NOW, "atime");
-    const modified = time(FATTR_MTIME, FATTR_MTIME_NOW, "mtime");
+    const accessed = time(fuse.FATTR_ATIME, fuse.FATTR_ATIME_NOW, "atime");
+    const modified = time(fuse.FATTR_MTIME, fuse.FATTR_MTIME_NOW, "mtime");
     check("utimensat", files.calls.setTimes(fd, [accessed, modified]));
   }
   return attributes(files, message);
 }
 
 function truncate(files: SharedFiles, message: FuseMessage, valid: number): void {
-  const length = message.offset(fuse_setattr_in["size.field"]);
-  const isOpen = (valid & FATTR_FH) !== 0;
+  const length = message.offset(fuse.fuse_setattr_in["size.field"]);
+  const isOpen = (valid & fuse.FATTR_FH) !== 0;
   const fd = isOpen
-    ? files.handle(message.u64(fuse_setattr_in.fh))
-    : check("openat2", files.reopen(files.node(message.nodeId), O_RDWR));
+    ? files.handle(message.u64(fuse.fuse_setattr_in.fh))
+    : check("openat2", files.reopen(files.node(message.nodeId), fcntl.O_RDWR));
   const result = files.system.ftruncate(fd, length);
   // the handle may be another node's than the one that may be changed
-  if (result >= 0 && (valid & FATTR_KILL_SUIDGID) !== 0) files.calls.killPrivileges(fd);
+  if (result >= 0 && (valid & fuse.FATTR_KILL_SUIDGID) !== 0) files.calls.killPrivileges(fd);
   if (!isOpen) files.system.close(fd);
   check("ftruncate", result);
 }
@@ -128,7 +109,7 @@ function truncate(files: SharedFiles, message: FuseMessage, valid: number): void
 /** The root has the figures of the first share. */
 function statfs(files: SharedFiles, message: FuseMessage): number {
   const { id, fd } = files.node(message.nodeId);
-  const result = files.calls.statfs(id === FUSE_ROOT_ID ? (files.shares[0]?.fd ?? -1) : fd);
+  const result = files.calls.statfs(id === fuse.FUSE_ROOT_ID ? (files.shares[0]?.fd ?? -1) : fd);
   if (result < 0) return result;
   const { fileSystem } = files.calls;
   const out = message.body(80); // struct fuse_kstatfs; the fields of struct statfs are blocks to files free, 64 bits each
@@ -144,7 +125,7 @@ function statfs(files: SharedFiles, message: FuseMessage): number {
 function attributeName(message: FuseMessage, at: number): HostAddress {
   const name = message.text(at);
   if (!String.fromCharCode(...message.bytesOf(name).subarray(0, 256)).startsWith("user.")) {
-    throw new SystemCallError("xattr", EOPNOTSUPP);
+    throw new SystemCallError("xattr", ERRNO.EOPNOTSUPP);
   }
   return name;
 }
@@ -156,7 +137,7 @@ function answerValue(
   errno: number,
   get: (fd: number, size: number) => number,
 ): number {
-  const size = Math.min(message.u32(fuse_getxattr_in["size.field"]), REPLY_LIMIT);
+  const size = Math.min(message.u32(fuse.fuse_getxattr_in["size.field"]), REPLY_LIMIT);
   const result = onFile(files, message, errno, (fd) => get(fd, size));
   if (result < 0 || size > 0) return result;
   message.body(8).setUint32(0, result, true);
@@ -171,8 +152,8 @@ function onFile(
   use: (fd: number) => number,
 ): number {
   const { type, fd } = files.node(message.nodeId);
-  if (fd < 0 || (type !== S_IFREG && type !== S_IFDIR)) return errno === 0 ? 0 : -errno;
-  const opened = check("openat2", files.calls.reopen(fd, O_NONBLOCK));
+  if (fd < 0 || (type !== modes.S_IFREG && type !== modes.S_IFDIR)) return errno === 0 ? 0 : -errno;
+  const opened = check("openat2", files.calls.reopen(fd, fcntl.O_NONBLOCK));
   const result = use(opened);
   files.system.close(opened);
   return result;

@@ -3,28 +3,13 @@
  * no call follows a symbolic link, and `/proc/self/fd/N`, which is how Linux opens anew what a descriptor stands for.
  */
 
+import * as fcntl from "#linux/fcntl";
+import { RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } from "#linux/openat2";
+import * as modes from "#linux/stat";
 import { SYS } from "../../../sys/system-call-numbers.ts";
 import { check, type HostAddress, type System } from "../../kvm/system.ts";
 
-// asm-generic/fcntl.h, linux/openat2.h, linux/fcntl.h
 export const O_ACCMODE = 3;
-export const O_RDWR = 2;
-export const O_CREAT = 0o100;
-export const O_EXCL = 0o200;
-export const O_TRUNC = 0o1000;
-export const O_APPEND = 0o2000;
-export const O_NONBLOCK = 0o4000;
-export const O_DSYNC = 0o10000;
-export const O_DIRECTORY = 0o200000;
-const O_NOFOLLOW = 0o400000;
-const O_CLOEXEC = 0o2000000;
-export const O_SYNC = 0o4010000;
-export const O_PATH = 0o10000000;
-const RESOLVE_NO_MAGICLINKS = 2;
-const RESOLVE_NO_SYMLINKS = 4;
-const RESOLVE_BENEATH = 8;
-const AT_SYMLINK_FOLLOW = 0x400;
-const AT_EMPTY_PATH = 0x1000;
 
 /** struct open_how, linux/openat2.h */
 const open_how = { size: 24, flags: 0, mode: 8, resolve: 16 } as const;
@@ -48,13 +33,6 @@ export const statx = {
   dev_minor: 140,
 } as const;
 const STATX_BASIC_STATS = 0x7ff;
-
-export const S_IFMT = 0o170000;
-export const S_IFDIR = 0o040000;
-export const S_IFREG = 0o100000;
-const S_ISUID = 0o4000;
-const S_ISGID = 0o2000;
-const S_IXGRP = 0o010;
 
 // What lies where in the scratch page; its first byte stays zero, which is the empty path.
 const HOW = 16;
@@ -87,40 +65,24 @@ export class FileCalls {
     this.stat = new DataView(bytes, STATX, statx.size);
     this.fileSystem = new DataView(bytes, STATFS, 120);
     const path = this.#text("/proc/self/fd");
-    const flags = O_PATH | O_DIRECTORY;
-    this.#descriptors = check(
-      "openat2",
-      this.#open({ parent: 0, path, flags, mode: 0, resolve: 0 }),
-    );
+    const flags = fcntl.O_PATH | fcntl.O_DIRECTORY;
+    this.#descriptors = check("openat2", this.#open(0, path, { flags }));
   }
 
   /** Opens a name in a folder; what it is must not matter to `flags`, or be known. */
   openIn(parent: number, name: HostAddress, flags: number, mode = 0): number {
     const resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-    return this.#open({ parent, path: name, flags: flags | O_NOFOLLOW, mode, resolve });
+    return this.#open(parent, name, { flags: flags | fcntl.O_NOFOLLOW, mode, resolve });
   }
 
   /** Opens anew what a descriptor stands for. */
   reopen(fd: number, flags: number): number {
-    return this.#open({
-      parent: this.#descriptors,
-      path: this.#text(`${fd}`),
-      flags,
-      mode: 0,
-      resolve: 0,
-    });
+    return this.#open(this.#descriptors, this.#text(`${fd}`), { flags });
   }
 
   status(fd: number): number {
-    const buffer = this.#scratch + STATX;
-    return this.#system.syscall(
-      SYS.statx,
-      fd,
-      this.#scratch,
-      AT_EMPTY_PATH,
-      STATX_BASIC_STATS,
-      buffer,
-    );
+    const [flags, buffer] = [fcntl.AT_EMPTY_PATH, this.#scratch + STATX];
+    return this.#system.syscall(SYS.statx, fd, this.#scratch, flags, STATX_BASIC_STATS, buffer);
   }
 
   statfs(fd: number): number {
@@ -133,7 +95,7 @@ export class FileCalls {
 
   /** `group` and `user` of all ones stay as they are. */
   chown(fd: number, user: number, group: number): number {
-    return this.#system.syscall(SYS.fchownat, fd, this.#scratch, user, group, AT_EMPTY_PATH);
+    return this.#system.syscall(SYS.fchownat, fd, this.#scratch, user, group, fcntl.AT_EMPTY_PATH);
   }
 
   chmod(fd: number, mode: number): number {
@@ -151,35 +113,26 @@ export class FileCalls {
   }
 
   link(fd: number, parent: number, name: HostAddress): number {
-    const path = this.#text(`${fd}`);
-    return this.#system.syscall(
-      SYS.linkat,
-      this.#descriptors,
-      path,
-      parent,
-      name,
-      AT_SYMLINK_FOLLOW,
-    );
+    const [folder, path] = [this.#descriptors, this.#text(`${fd}`)];
+    return this.#system.syscall(SYS.linkat, folder, path, parent, name, fcntl.AT_SYMLINK_FOLLOW);
   }
 
   /** Takes the set-user and set-group bits, as writing by one without CAP_FSETID does. */
   killPrivileges(fd: number): void {
     if (this.status(fd) < 0) return;
     const mode = this.stat.getUint16(statx.mode, true);
-    const bits = S_ISUID | ((mode & S_IXGRP) === 0 ? 0 : S_ISGID);
-    if ((mode & S_IFMT) !== S_IFREG || (mode & bits) === 0) return;
-    this.#system.syscall(SYS.fchmod, fd, mode & ~bits & ~S_IFMT);
+    const bits = modes.S_ISUID | ((mode & modes.S_IXGRP) === 0 ? 0 : modes.S_ISGID);
+    if ((mode & modes.S_IFMT) !== modes.S_IFREG || (mode & bits) === 0) return;
+    this.#system.syscall(SYS.fchmod, fd, mode & ~bits & ~modes.S_IFMT);
   }
 
-  #open(options: {
-    parent: number;
-    path: number;
-    flags: number;
-    mode: number;
-    resolve: number;
-  }): number {
-    const { parent, path, flags, mode, resolve } = options;
-    this.#view.setUint32(HOW + open_how.flags, (flags | O_CLOEXEC) >>> 0, true);
+  #open(
+    parent: number,
+    path: number,
+    how: { flags: number; mode?: number; resolve?: number },
+  ): number {
+    const { flags, mode = 0, resolve = 0 } = how;
+    this.#view.setUint32(HOW + open_how.flags, (flags | fcntl.O_CLOEXEC) >>> 0, true);
     this.#view.setUint32(HOW + open_how.mode, mode, true);
     this.#view.setUint32(HOW + open_how.resolve, resolve, true);
     return this.#system.syscall(SYS.openat2, parent, path, this.#scratch + HOW, open_how.size);

@@ -1,15 +1,12 @@
 /** One FUSE request, copied out of guest memory once, and the answer that is made to it. */
 
+import { ERRNO } from "#linux/errno";
 import { type HostAddress, type System, SystemCallError } from "../../kvm/system.ts";
 import { type Chain, RingError } from "../virtio/chain.ts";
-import { fuse_in_header, fuse_opcode, fuse_out_header, fuse_write_in } from "./fuse.ts";
+import * as fuse from "./fuse.ts";
 
-// asm-generic/errno.h
-const EINVAL = 22;
-const ENAMETOOLONG = 36;
-
-const IN = fuse_in_header.size;
-const OUT = fuse_out_header.size;
+const IN = fuse.fuse_in_header.size;
+const OUT = fuse.fuse_out_header.size;
 /** The most that a request may be without what it writes, in `bytes`: an extended attribute of full length, its name. */
 const REQUEST_LIMIT = 128 * 1024;
 /** The most that the body of an answer may be, in `bytes`; what is read goes straight to the guest. */
@@ -41,7 +38,8 @@ export class FuseMessage {
   load(chain: Chain): void {
     if (chain.readable.length < IN) throw new RingError("FUSE request without header");
     chain.readable.read(0, this.#bytes.subarray(0, IN));
-    const limit = this.opcode === fuse_opcode.FUSE_WRITE ? IN + fuse_write_in.size : REQUEST_LIMIT;
+    const limit =
+      this.opcode === fuse.fuse_opcode.FUSE_WRITE ? IN + fuse.fuse_write_in.size : REQUEST_LIMIT;
     this.#length = Math.min(chain.readable.length, limit);
     chain.readable.read(IN, this.#bytes.subarray(IN, this.#length));
     this.#bytes[this.#length] = 0;
@@ -59,9 +57,9 @@ export class FuseMessage {
     const { writable } = this.chain;
     if (writable.length < length) throw new RingError("no room for the answer of a FUSE request");
     const header = new DataView(this.#answer.bytes);
-    header.setUint32(fuse_out_header.len, length, true);
-    header.setInt32(fuse_out_header.error, Math.min(result, 0), true);
-    copy64(this.#in, fuse_in_header.unique, header, fuse_out_header.unique);
+    header.setUint32(fuse.fuse_out_header.len, length, true);
+    header.setInt32(fuse.fuse_out_header.error, Math.min(result, 0), true);
+    copy64(this.#in, fuse.fuse_in_header.unique, header, fuse.fuse_out_header.unique);
     writable.write(0, new Uint8Array(this.#answer.bytes, 0, isInPlace ? OUT : length));
     return length;
   }
@@ -72,19 +70,17 @@ export class FuseMessage {
   }
 
   get opcode(): number {
-    return this.#in.getUint32(fuse_in_header.opcode, true);
+    return this.#in.getUint32(fuse.fuse_in_header.opcode, true);
   }
 
   get nodeId(): number {
-    return read64(this.#in, fuse_in_header.nodeid);
+    return read64(this.#in, fuse.fuse_in_header.nodeid);
   }
 
-  get user(): number {
-    return this.#in.getUint32(fuse_in_header.uid, true);
-  }
-
-  get group(): number {
-    return this.#in.getUint32(fuse_in_header.gid, true);
+  /** user and group of who asks */
+  get owner(): readonly [number, number] {
+    const { uid, gid } = fuse.fuse_in_header;
+    return [this.#in.getUint32(uid, true), this.#in.getUint32(gid, true)];
   }
 
   /** length of the request's body, less what is beyond the limit, in `bytes` */
@@ -108,7 +104,7 @@ export class FuseMessage {
   /** A position or length in a file, which a number must hold exactly. */
   offset(at: number): number {
     const offset = this.u64(at);
-    if (offset > Number.MAX_SAFE_INTEGER) throw new SystemCallError("offset", EINVAL);
+    if (offset > Number.MAX_SAFE_INTEGER) throw new SystemCallError("offset", ERRNO.EINVAL);
     return offset;
   }
 
@@ -120,7 +116,8 @@ export class FuseMessage {
   /** Where a text with a NUL behind it is. */
   text(at: number): HostAddress {
     const start = this.#at(at, 1);
-    if (this.#bytes.indexOf(0, start) >= this.#length) throw new SystemCallError("text", EINVAL);
+    if (this.#bytes.indexOf(0, start) >= this.#length)
+      throw new SystemCallError("text", ERRNO.EINVAL);
     return (this.#request.address + start) as HostAddress;
   }
 
@@ -129,8 +126,8 @@ export class FuseMessage {
     const name = this.text(at);
     const bytes = this.bytesOf(name);
     const isDots = bytes.length <= 2 && bytes.every((byte) => byte === DOT);
-    if (isDots || bytes.includes(SLASH)) throw new SystemCallError("name", EINVAL);
-    if (bytes.length > NAME_LIMIT) throw new SystemCallError("name", ENAMETOOLONG);
+    if (isDots || bytes.includes(SLASH)) throw new SystemCallError("name", ERRNO.EINVAL);
+    if (bytes.length > NAME_LIMIT) throw new SystemCallError("name", ERRNO.ENAMETOOLONG);
     return name;
   }
 
@@ -159,7 +156,7 @@ export class FuseMessage {
 
   /** Where in the copy of the request `length` bytes of its body are. */
   #at(at: number, length: number): number {
-    if (IN + at + length > this.#length) throw new SystemCallError("request", EINVAL);
+    if (IN + at + length > this.#length) throw new SystemCallError("request", ERRNO.EINVAL);
     return IN + at;
   }
 }

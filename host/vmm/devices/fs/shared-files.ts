@@ -4,41 +4,24 @@
  * openat2(2) that stays beneath and follows no link.
  */
 
+import { ERRNO } from "#linux/errno";
+import * as fcntl from "#linux/fcntl";
+import * as modes from "#linux/stat";
 import { SYS } from "../../../sys/system-call-numbers.ts";
 import { type HostAddress, type System, SystemCallError } from "../../kvm/system.ts";
 import type { VmmShare } from "../../kvm/vmm-config.ts";
 import { IoVector } from "../../memory/io-vector.ts";
-import {
-  FileCalls,
-  O_ACCMODE,
-  O_APPEND,
-  O_DSYNC,
-  O_PATH,
-  O_SYNC,
-  O_TRUNC,
-  S_IFDIR,
-  S_IFMT,
-  S_IFREG,
-  statx,
-} from "./file-calls.ts";
-import { FUSE_ROOT_ID, fuse_attr, fuse_entry_out, fuse_open_out } from "./fuse.ts";
+import { FileCalls, O_ACCMODE, statx } from "./file-calls.ts";
+import * as fuse from "./fuse.ts";
 import { copy64, type FuseMessage } from "./fuse-message.ts";
 import { type Inode, InodeTable, type SharedFile } from "./inode-table.ts";
-
-// asm-generic/errno.h
-export const ENOENT = 2;
-export const EBADF = 9;
-const EACCES = 13;
-const ENFILE = 23;
-const EROFS = 30;
-const ESTALE = 116;
 
 /** How long the guest may rely on names and attributes, in `seconds`: what the host changes is seen after that. */
 export const VALIDITY = 1;
 /** Descriptors of known and of open files; the guest's own caches hold the former until it is short of memory. */
 const DESCRIPTORS_LIMIT = 262_144;
 /** Flags of the guest's open(2) that mean something to the host's file. */
-export const OPEN_FLAGS = O_ACCMODE | O_APPEND | O_TRUNC | O_DSYNC | O_SYNC;
+export const OPEN_FLAGS = O_ACCMODE | fcntl.O_APPEND | fcntl.O_TRUNC | fcntl.O_DSYNC | fcntl.O_SYNC;
 /** a user or group that is to stay as it is */
 export const UNCHANGED = 0xffffffff;
 /** who owns what belongs to nobody that the guest could be */
@@ -50,7 +33,7 @@ export interface OpenFile {
   readonly file: SharedFile;
 }
 
-const ROOT: SharedFile = { fd: -1, key: "root", type: S_IFDIR, share: -1, readOnly: true };
+const ROOT: SharedFile = { fd: -1, key: "root", type: modes.S_IFDIR, share: -1, readOnly: true };
 
 export class SharedFiles {
   readonly system: System;
@@ -85,20 +68,20 @@ export class SharedFiles {
 
   node(id: number): Inode {
     const inode = this.#inodes.get(id);
-    if (inode === undefined) throw new SystemCallError("node", ESTALE);
+    if (inode === undefined) throw new SystemCallError("node", ERRNO.ESTALE);
     return inode;
   }
 
   /** The same for one that is to be changed. */
   writableNode(id: number): Inode {
     const inode = this.node(id);
-    if (inode.readOnly) throw new SystemCallError("node", EROFS);
+    if (inode.readOnly) throw new SystemCallError("node", ERRNO.EROFS);
     return inode;
   }
 
   openFile(handle: number): OpenFile {
     const open = this.#handles.get(handle);
-    if (open === undefined) throw new SystemCallError("handle", EBADF);
+    if (open === undefined) throw new SystemCallError("handle", ERRNO.EBADF);
     return open;
   }
 
@@ -120,21 +103,21 @@ export class SharedFiles {
 
   /** Finds a name in a folder. */
   find(folder: Inode, name: HostAddress, bytes: Uint8Array): { fd: number; parent: SharedFile } {
-    if (folder.id !== FUSE_ROOT_ID) {
-      return { fd: this.calls.openIn(folder.fd, name, O_PATH), parent: folder };
+    if (folder.id !== fuse.FUSE_ROOT_ID) {
+      return { fd: this.calls.openIn(folder.fd, name, fcntl.O_PATH), parent: folder };
     }
     const text = String.fromCharCode(...bytes);
     const share = this.shares.findIndex((each) => each.name === text);
     const { fd, readOnly } = this.shares[share] ?? { fd: -1, readOnly: true };
     const parent = { ...ROOT, share, readOnly };
-    return { fd: share < 0 ? -ENOENT : this.calls.reopen(fd, O_PATH), parent };
+    return { fd: share < 0 ? -ERRNO.ENOENT : this.calls.reopen(fd, fcntl.O_PATH), parent };
   }
 
   /** Opens a known file by the guest's flags. A pipe or a device is the guest's own business, never opened here. */
   reopen({ readOnly, type, fd }: Inode, flags: number): number {
-    const isWriting = (flags & (O_ACCMODE | O_TRUNC)) !== 0;
-    if (readOnly && isWriting) return -EROFS;
-    return type === S_IFREG ? this.calls.reopen(fd, flags & OPEN_FLAGS) : -EACCES;
+    const isWriting = (flags & (O_ACCMODE | fcntl.O_TRUNC)) !== 0;
+    if (readOnly && isWriting) return -ERRNO.EROFS;
+    return type === modes.S_IFREG ? this.calls.reopen(fd, flags & OPEN_FLAGS) : -ERRNO.EACCES;
   }
 
   // What the guest is told. Descriptors that come in are ours from there on.
@@ -145,7 +128,7 @@ export class SharedFiles {
     { fd, parent, at = 0 }: { fd: number; parent: SharedFile; at?: number },
   ): number {
     if (fd < 0) return fd;
-    const result = this.#isFull() ? -ENFILE : this.calls.status(fd);
+    const result = this.#isFull() ? -ERRNO.ENFILE : this.calls.status(fd);
     if (result < 0) {
       this.system.close(fd);
       return result;
@@ -155,16 +138,16 @@ export class SharedFiles {
     const { id } = this.#inodes.enter({
       fd,
       key: `${parent.share} ${words.map((word) => stat.getUint32(word, true)).join(" ")}`,
-      type: stat.getUint16(statx.mode, true) & S_IFMT,
+      type: stat.getUint16(statx.mode, true) & modes.S_IFMT,
       share: parent.share,
       readOnly: parent.readOnly,
     });
-    const out = message.body(fuse_entry_out.size, at);
-    out.setUint32(fuse_entry_out.nodeid, id, true);
-    out.setUint32(fuse_entry_out.entry_valid, VALIDITY, true);
-    out.setUint32(fuse_entry_out.attr_valid, VALIDITY, true);
-    this.putAttributes(out, fuse_entry_out.attr);
-    return fuse_entry_out.size;
+    const out = message.body(fuse.fuse_entry_out.size, at);
+    out.setUint32(fuse.fuse_entry_out.nodeid, id, true);
+    out.setUint32(fuse.fuse_entry_out.entry_valid, VALIDITY, true);
+    out.setUint32(fuse.fuse_entry_out.attr_valid, VALIDITY, true);
+    this.putAttributes(out, fuse.fuse_entry_out.attr);
+    return fuse.fuse_entry_out.size;
   }
 
   /** Leaves the struct fuse_open_out of an open file at `at` of the answer, which ends there. */
@@ -172,12 +155,12 @@ export class SharedFiles {
     if (fd < 0) return fd;
     if (this.#isFull()) {
       this.system.close(fd);
-      return -ENFILE;
+      return -ERRNO.ENFILE;
     }
     const handle = this.#nextHandle++;
     this.#handles.set(handle, { fd, file });
-    message.body(fuse_open_out.size, at).setUint32(fuse_open_out.fh, handle, true);
-    return at + fuse_open_out.size;
+    message.body(fuse.fuse_open_out.size, at).setUint32(fuse.fuse_open_out.fh, handle, true);
+    return at + fuse.fuse_open_out.size;
   }
 
   /** Turns the last struct statx into a struct fuse_attr. */
@@ -185,21 +168,21 @@ export class SharedFiles {
     const { stat } = this.calls;
     const put = (field: number, value: number): void =>
       out.setUint32(at + field, value >>> 0, true);
-    copy64(stat, statx.ino, out, at + fuse_attr.ino);
-    copy64(stat, statx.length, out, at + fuse_attr["size.field"]);
-    copy64(stat, statx.blocks, out, at + fuse_attr.blocks);
+    copy64(stat, statx.ino, out, at + fuse.fuse_attr.ino);
+    copy64(stat, statx.length, out, at + fuse.fuse_attr["size.field"]);
+    copy64(stat, statx.blocks, out, at + fuse.fuse_attr.blocks);
     for (const time of ["atime", "mtime", "ctime"] as const) {
-      copy64(stat, statx[time], out, at + fuse_attr[time]);
-      put(fuse_attr[`${time}nsec`], stat.getUint32(statx[time] + 8, true));
+      copy64(stat, statx[time], out, at + fuse.fuse_attr[time]);
+      put(fuse.fuse_attr[`${time}nsec`], stat.getUint32(statx[time] + 8, true));
     }
-    put(fuse_attr.mode, stat.getUint16(statx.mode, true));
-    put(fuse_attr.nlink, stat.getUint32(statx.nlink, true));
-    put(fuse_attr.uid, shown(stat.getUint32(statx.uid, true), this.#user));
-    put(fuse_attr.gid, shown(stat.getUint32(statx.gid, true), this.#group));
+    put(fuse.fuse_attr.mode, stat.getUint16(statx.mode, true));
+    put(fuse.fuse_attr.nlink, stat.getUint32(statx.nlink, true));
+    put(fuse.fuse_attr.uid, shown(stat.getUint32(statx.uid, true), this.#user));
+    put(fuse.fuse_attr.gid, shown(stat.getUint32(statx.gid, true), this.#group));
     const minor = stat.getUint32(statx.rdev_minor, true);
     const major = stat.getUint32(statx.rdev_major, true);
-    put(fuse_attr.rdev, (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)); // new_encode_dev of linux/kdev_t.h
-    put(fuse_attr.blksize, stat.getUint32(statx.blksize, true));
+    put(fuse.fuse_attr.rdev, (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)); // new_encode_dev of linux/kdev_t.h
+    put(fuse.fuse_attr.blksize, stat.getUint32(statx.blksize, true));
   }
 
   // Owners.
@@ -207,8 +190,9 @@ export class SharedFiles {
   /** Gives a file that was just made to the guest's user; a set-group folder has given it its group already. */
   give(fd: number, folder: Inode, message: FuseMessage): void {
     if (this.#user !== 0 || this.calls.status(folder.fd) < 0) return;
-    const inherits = (this.calls.stat.getUint16(statx.mode, true) & S_ISGID) !== 0;
-    this.calls.chown(fd, message.user, inherits ? UNCHANGED : message.group); // some file systems know no owners
+    const inherits = (this.calls.stat.getUint16(statx.mode, true) & modes.S_ISGID) !== 0;
+    const [user, group] = message.owner;
+    this.calls.chown(fd, user, inherits ? UNCHANGED : group); // some file systems know no owners
   }
 
   /** chown(2) by the guest's numbers. */
@@ -220,8 +204,6 @@ export class SharedFiles {
     return this.#inodes.size + this.#handles.size >= DESCRIPTORS_LIMIT;
   }
 }
-
-const S_ISGID = 0o2000;
 
 /** An owner as the guest sees it: for a server that is not root, its own files are those of the guest's root. */
 function shown(owner: number, own: number): number {

@@ -1,7 +1,6 @@
 /** Frames over a stream socket, each behind its length in 32 bits, big-endian: what passt and QEMU speak. */
 
 import { EAGAIN, type HostAddress, type System } from "../../kvm/system.ts";
-import { IoVector } from "../../memory/io-vector.ts";
 import type { Buffers } from "../virtio/chain.ts";
 import { FRAME_LIMIT, NET_HEADER_SIZE, type NetLink } from "./net-link.ts";
 
@@ -15,7 +14,6 @@ export class StreamLink implements NetLink {
   readonly fd: number;
   readonly features = 0;
   readonly #system: System;
-  readonly #vector: IoVector;
   readonly #outgoing: Area;
   readonly #incoming: Area;
   #broken = false;
@@ -24,7 +22,6 @@ export class StreamLink implements NetLink {
   constructor(system: System, fd: number) {
     this.fd = fd;
     this.#system = system;
-    this.#vector = new IoVector(system);
     this.#outgoing = new Area(system, 0);
     this.#incoming = new Area(system, SLACK);
   }
@@ -48,7 +45,7 @@ export class StreamLink implements NetLink {
     while (area.length > 0) {
       const written = this.#broken
         ? area.length
-        : this.#system.writev(...this.#vectorOf(area.start, area.length));
+        : this.#system.write(this.fd, area.at(area.start), area.length);
       if (written === -EAGAIN) return false;
       // Nobody is there any more: frames are lost, as on a wire.
       if (written < 0) this.#broken = true;
@@ -86,27 +83,17 @@ export class StreamLink implements NetLink {
   #fill(): boolean {
     const area = this.#incoming;
     area.compact();
-    const read = this.#system.readv(...this.#vectorOf(area.end, area.room, area));
+    const read = this.#system.read(this.fd, area.at(area.end), area.room);
     if (read === -EAGAIN) return false;
     if (read <= 0) this.#broken = true;
     else area.end += read;
     return read > 0;
   }
-
-  #vectorOf(
-    start: number,
-    length: number,
-    { address }: Area = this.#outgoing,
-  ): [number, HostAddress, number] {
-    this.#vector.clear();
-    this.#vector.add((address + start) as HostAddress, length);
-    return [this.fd, this.#vector.address, 1];
-  }
 }
 
 /** Bytes on their way, between `start` and `end` of memory that system calls reach. */
 class Area {
-  readonly address: HostAddress;
+  readonly #address: HostAddress;
   readonly bytes: Uint8Array;
   readonly view: DataView;
   start: number;
@@ -115,7 +102,7 @@ class Area {
 
   constructor(system: System, slack: number) {
     const { address, bytes } = system.map(BUFFER_SIZE);
-    this.address = address;
+    this.#address = address;
     this.bytes = new Uint8Array(bytes);
     this.view = new DataView(bytes);
     this.#slack = slack;
@@ -129,6 +116,11 @@ class Area {
 
   get room(): number {
     return BUFFER_SIZE - this.end;
+  }
+
+  /** Where system calls find what is at `offset`. */
+  at(offset: number): HostAddress {
+    return (this.#address + offset) as HostAddress;
   }
 
   /** Moves what there is to the front. */

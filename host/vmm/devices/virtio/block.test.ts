@@ -4,6 +4,7 @@ import fc from "fast-check";
 import type { DiskLimits } from "../../hypervisor.ts";
 import { TestSystem } from "../../kvm/test-system.ts";
 import { ExtentDisk } from "../block/extent-disk.ts";
+import { FileTransfer } from "../block/file-transfer.ts";
 import { RawDisk } from "../block/raw-disk.ts";
 import { DiskLimiter } from "../block/token-bucket.ts";
 import { VirtioBlock } from "./block.ts";
@@ -36,7 +37,7 @@ function pattern(length: number): Uint8Array<ArrayBuffer> {
 function rawDisk(limits?: DiskLimits) {
   const system = new TestSystem();
   const fd = system.file(pattern(64 * SECTOR));
-  const disk = new RawDisk(system, fd);
+  const disk = new RawDisk(new FileTransfer(system), fd);
   const limiter = limits && new DiskLimiter(limits, system.now());
   const block = new VirtioBlock(system, { serial: "upper", disk, limiter });
   const driver = new TestDriver(block, system);
@@ -134,7 +135,9 @@ test("needs a reset when a request has no header or no status byte", () => {
 test("a read-only disk says so and refuses every write", () => {
   const system = new TestSystem();
   const fd = system.file(pattern(8 * SECTOR));
-  const disk = new ExtentDisk(system, [{ kind: "file", fd, offset: 0, length: 8 * SECTOR }]);
+  const disk = new ExtentDisk(new FileTransfer(system), [
+    { kind: "file", fd, offset: 0, length: 8 * SECTOR },
+  ]);
   const driver = new TestDriver(new VirtioBlock(system, { serial: "root", disk }), system);
   assert.equal(driver.lowFeatures() & (1 << 5), 1 << 5);
   driver.start();
@@ -182,7 +185,7 @@ test("disks that share a limit have it together", () => {
   const limiter = new DiskLimiter({ read: { operationsPerSecond: 50 } }, 0);
   const system = new TestSystem();
   const drivers = ["a", "b"].map((serial) => {
-    const disk = new RawDisk(system, system.file(pattern(SECTOR)));
+    const disk = new RawDisk(new FileTransfer(system), system.file(pattern(SECTOR)));
     const driver = new TestDriver(new VirtioBlock(system, { serial, disk, limiter }), system);
     driver.start();
     return driver;
@@ -256,7 +259,7 @@ test("an extent list reads as its runs joined, whatever the cuts", () => {
       const file = pattern(22 * SECTOR); // the last extents reach beyond its end, which reads as zeros
       const fd = system.file(file);
       const disk = new ExtentDisk(
-        system,
+        new FileTransfer(system),
         extents.map((run) =>
           run.kind === "zero"
             ? { kind: "zero", length: run.length * SECTOR }

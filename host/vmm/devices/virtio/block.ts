@@ -98,6 +98,12 @@ export class VirtioBlock implements VirtioDevice {
     this.#held = undefined;
   }
 
+  /** What it knows is in the driver's rings, and on its disk. */
+  save(): Uint8Array {
+    this.#disk.writer?.settle?.();
+    return new Uint8Array();
+  }
+
   limit(limiter: DiskLimiter | undefined): void {
     this.#limiter = limiter;
     const held = this.#held;

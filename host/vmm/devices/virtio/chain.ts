@@ -15,27 +15,20 @@ const VRING_DESC_F_NEXT = 1;
 const VRING_DESC_F_WRITE = 2;
 const VRING_DESC_F_INDIRECT = 4;
 
-interface Segment {
-  region: MemoryRegion | undefined;
-  /** offset in the region, in `bytes` */
-  offset: number;
+interface Segment extends Location {
   /** in `bytes` */
-  length: number;
+  readonly length: number;
 }
 
 /** The half of a chain that the device reads, or the half that it writes. */
 export class Buffers {
   /** sum of all lengths, in `bytes` */
   length = 0;
-  readonly #segments: Segment[];
-  #count = 0;
+  readonly #segments: Segment[] = [];
+  readonly #limit: number;
 
   constructor(limit: number) {
-    this.#segments = Array.from({ length: limit }, () => ({
-      region: undefined,
-      offset: 0,
-      length: 0,
-    }));
+    this.#limit = limit;
   }
 
   /** Copies bytes from `position` on into `target`; how many there were. */
@@ -81,9 +74,8 @@ export class Buffers {
   ): void {
     let skip = position;
     let left = length;
-    for (let index = 0; index < this.#count && left > 0; index++) {
-      const segment = this.#segments[index];
-      if (segment?.region === undefined) break;
+    for (const segment of this.#segments) {
+      if (left === 0) break;
       if (skip >= segment.length) {
         skip -= segment.length;
         continue;
@@ -96,17 +88,16 @@ export class Buffers {
   }
 
   clear(): void {
-    this.#count = 0;
+    this.#segments.length = 0;
     this.length = 0;
   }
 
   /** Adds a part that has been checked to be guest memory. */
   append({ region, offset }: Location, length: number): void {
-    const segment = this.#segments[this.#count++];
-    if (segment === undefined) throw new RingError("descriptor chain is longer than its queue");
-    segment.region = region;
-    segment.offset = offset;
-    segment.length = length;
+    if (this.#segments.length === this.#limit) {
+      throw new RingError("descriptor chain is longer than its queue");
+    }
+    this.#segments.push({ region, offset, length });
     this.length += length;
   }
 }
@@ -155,7 +146,8 @@ export class Chain {
       const flags = view.getUint16(at + 12, true);
       const next = view.getUint16(at + 14, true);
       if ((flags & VRING_DESC_F_INDIRECT) !== 0) {
-        checkIndirect({ flags, length, isIndirect });
+        if (isIndirect) throw new RingError("indirect table within an indirect table");
+        checkIndirect(flags, length);
         ({ region, offset } = this.#memory.locate(address, length));
         tableSize = length / DESCRIPTOR_SIZE;
         isIndirect = true;
@@ -179,16 +171,7 @@ export class Chain {
   }
 }
 
-function checkIndirect({
-  flags,
-  length,
-  isIndirect,
-}: {
-  flags: number;
-  length: number;
-  isIndirect: boolean;
-}): void {
-  if (isIndirect) throw new RingError("indirect table within an indirect table");
+function checkIndirect(flags: number, length: number): void {
   if ((flags & VRING_DESC_F_NEXT) !== 0) throw new RingError("indirect descriptor with a next one");
   if (length === 0 || length % DESCRIPTOR_SIZE !== 0) {
     throw new RingError(`indirect table of ${length} bytes`);

@@ -29,12 +29,6 @@ export class ConsoleLogPort implements ConsolePort {
 
   attach(): void {}
 
-  reset(): void {}
-
-  guestOpened(): void {}
-
-  guestClosed(): void {}
-
   pump({ output }: PortQueues): void {
     output.serve(({ readable }) => {
       readable.fill(this.#vector, 0, CHAIN_LIMIT);

@@ -26,7 +26,7 @@ interface Connection {
 export class ConsoleSocketPort implements ConsolePort {
   readonly name: string;
   readonly #system: System;
-  readonly #listener: number;
+  readonly #options: ConsoleSocketOptions;
   readonly #vector: IoVector;
   #host: DeviceHost | undefined;
   #opened: () => void = () => {};
@@ -38,15 +38,13 @@ export class ConsoleSocketPort implements ConsolePort {
   #sent = 0;
   /** whether the guest has closed the port, and the connection ends with what it wrote */
   #closing = false;
-  readonly #onGuestOpen: () => void;
   /** a buffer of the guest that waits for data */
   #input: Chain | undefined;
 
-  constructor(system: System, { name, listener, onGuestOpen }: ConsoleSocketOptions) {
-    this.name = name;
+  constructor(system: System, options: ConsoleSocketOptions) {
+    this.name = options.name;
     this.#system = system;
-    this.#listener = listener;
-    this.#onGuestOpen = onGuestOpen;
+    this.#options = options;
     this.#vector = new IoVector(system);
   }
 
@@ -61,12 +59,12 @@ export class ConsoleSocketPort implements ConsolePort {
   attach(host: DeviceHost, opened: () => void): void {
     this.#host = host;
     this.#opened = opened;
-    host.watch(this.#listener, () => this.#accept()).events = POLLIN;
+    host.watch(this.#options.listener, () => this.#accept()).events = POLLIN;
   }
 
   guestOpened(): void {
     this.#closing = false;
-    this.#onGuestOpen();
+    this.#options.onGuestOpen();
   }
 
   guestClosed(): void {
@@ -82,13 +80,12 @@ export class ConsoleSocketPort implements ConsolePort {
 
   pump(queues: PortQueues): void {
     this.#queues = queues;
-    this.#transmit();
-    this.#receive();
+    this.#ready();
   }
 
   /** Takes a new connection; it replaces an old one, whose owner has gone or is to go. */
   #accept(): void {
-    const fd = this.#system.accept(this.#listener);
+    const fd = this.#system.accept(this.#options.listener);
     if (fd < 0 || this.#host === undefined) return;
     this.#disconnect();
     this.#connection = { fd, watch: this.#host.watch(fd, () => this.#ready()) };

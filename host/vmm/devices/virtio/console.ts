@@ -34,13 +34,13 @@ export interface ConsolePort {
   /** whether the host's end is connected */
   readonly isOpen: boolean;
   /** A program in the guest has opened the port. */
-  guestOpened(): void;
+  guestOpened?(): void;
   /** It has closed the port; what it wrote before is still to be moved. */
-  guestClosed(): void;
+  guestClosed?(): void;
   /** Moves what can be moved: `output` is what the guest wrote, `input` its buffers to be filled. */
   pump(queues: PortQueues): void;
   /** The queues are no more. */
-  reset(): void;
+  reset?(): void;
   /** whether a buffer of the guest is half served */
   readonly isBusy?: boolean;
 }
@@ -106,7 +106,7 @@ export class VirtioConsole implements VirtioDevice {
     this.#queues = [];
     this.#control = [];
     this.#told = [];
-    for (const port of this.#ports) port.reset();
+    for (const port of this.#ports) port.reset?.();
   }
 
   process(): void {
@@ -144,8 +144,8 @@ export class VirtioConsole implements VirtioDevice {
         this.#introduce(id);
         break;
       case VIRTIO_CONSOLE_PORT_OPEN:
-        if (view.getUint16(6, true) === 1) this.#ports[id]?.guestOpened();
-        else this.#ports[id]?.guestClosed();
+        if (view.getUint16(6, true) === 1) this.#ports[id]?.guestOpened?.();
+        else this.#ports[id]?.guestClosed?.();
         break;
     }
   }

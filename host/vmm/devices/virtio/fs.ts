@@ -46,19 +46,9 @@ export class VirtioFs implements VirtioDevice {
   }
 
   process(): void {
-    for (const queue of this.#queues) if (queue !== undefined) this.#serve(queue);
-  }
-
-  #serve(queue: Virtqueue): void {
-    for (let count = 0; ; count++) {
-      if (count === BURST_LIMIT) {
-        this.#again();
-        break;
-      }
-      const chain = queue.pop();
-      if (chain === undefined) break;
-      queue.push(chain.head, this.#server.serve(chain));
+    for (const queue of this.#queues) {
+      const isDone = queue?.serve((chain) => this.#server.serve(chain), BURST_LIMIT);
+      if (isDone === false) this.#again();
     }
-    queue.notify();
   }
 }

@@ -2,13 +2,7 @@
 
 import { NET_HEADER_SIZE, type NetLink } from "../net/net-link.ts";
 import { type Chain, RingError } from "./chain.ts";
-import {
-  VIRTIO_ID_NET,
-  VIRTIO_NET_F_MAC,
-  VIRTIO_NET_F_MRG_RXBUF,
-  VIRTIO_NET_F_STATUS,
-  VIRTIO_NET_S_LINK_UP,
-} from "./constants.ts";
+import * as virtio from "./constants.ts";
 import { type DeviceHost, POLLIN, POLLOUT, type VirtioDevice, type Watch } from "./device.ts";
 import type { Virtqueue } from "./queue.ts";
 
@@ -31,7 +25,7 @@ interface Arrival {
 
 export class VirtioNet implements VirtioDevice {
   readonly name: string;
-  readonly deviceId = VIRTIO_ID_NET;
+  readonly deviceId = virtio.VIRTIO_ID_NET;
   readonly features: number;
   readonly queueSizes = [QUEUE_SIZE, QUEUE_SIZE];
   readonly config: Uint8Array;
@@ -50,13 +44,13 @@ export class VirtioNet implements VirtioDevice {
     this.name = `network ${mac}`;
     this.#link = link;
     this.features =
-      (1 << VIRTIO_NET_F_MAC) |
-      (1 << VIRTIO_NET_F_MRG_RXBUF) |
-      (1 << VIRTIO_NET_F_STATUS) |
+      (1 << virtio.VIRTIO_NET_F_MAC) |
+      (1 << virtio.VIRTIO_NET_F_MRG_RXBUF) |
+      (1 << virtio.VIRTIO_NET_F_STATUS) |
       link.features;
     const address = mac.split(":").map((digits) => Number.parseInt(digits, 16));
     // without a status to read the kernel calls the card's state unknown
-    this.config = Uint8Array.from([...address, VIRTIO_NET_S_LINK_UP, 0]);
+    this.config = Uint8Array.from([...address, virtio.VIRTIO_NET_S_LINK_UP, 0]);
   }
 
   attach(host: DeviceHost): void {
@@ -67,7 +61,7 @@ export class VirtioNet implements VirtioDevice {
   activate([input, output]: readonly (Virtqueue | undefined)[], features: number): void {
     this.#input = input;
     this.#output = output;
-    this.#merges = (features & (1 << VIRTIO_NET_F_MRG_RXBUF)) !== 0;
+    this.#merges = (features & (1 << virtio.VIRTIO_NET_F_MRG_RXBUF)) !== 0;
     this.process();
   }
 

@@ -82,12 +82,21 @@ export class Virtqueue {
     return this.#chain;
   }
 
-  /** Takes and returns every chain that is there; `handle` says how many bytes it has put in. */
-  serve(handle: (chain: Chain) => number): void {
-    for (let chain = this.pop(); chain !== undefined; chain = this.pop()) {
+  /**
+   * Takes and returns the chains that are there; `handle` says how many bytes it has put in.
+   *
+   * @param limit how many it takes at most
+   * @returns whether it has had all of them
+   */
+  serve(handle: (chain: Chain) => number, limit = Number.POSITIVE_INFINITY): boolean {
+    let chain: Chain | undefined;
+    for (let count = 0; count < limit; count++) {
+      chain = this.pop();
+      if (chain === undefined) break;
       this.push(chain.head, handle(chain));
     }
     this.notify();
+    return chain === undefined;
   }
 
   /** Returns a chain to the driver with `written` bytes in it. */

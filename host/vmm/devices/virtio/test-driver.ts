@@ -48,7 +48,7 @@ export class TestDriver {
   readonly #loop: EventLoop;
   readonly #kick: EventDescriptor;
   readonly #interrupt: EventDescriptor;
-  readonly #queues: QueueState[];
+  #queues: QueueState[] = [];
   #nextBuffer = BUFFERS_START;
 
   constructor(device: VirtioDevice, system: TestSystem) {
@@ -71,12 +71,6 @@ export class TestDriver {
       this.#kick.signal();
       this.turn();
     });
-    this.#queues = device.queueSizes.map(() => ({
-      nextDescriptor: 0,
-      available: 0,
-      used: 0,
-      answers: new Map(),
-    }));
   }
 
   /** Initialises the device as §3.1.1 says, with all features of the low word and VERSION_1. */
@@ -88,6 +82,12 @@ export class TestDriver {
     this.write(0x24, 1);
     this.write(0x20, 1);
     this.setStatus(11);
+    this.#queues = this.transport.device.queueSizes.map(() => ({
+      nextDescriptor: 0,
+      available: 0,
+      used: 0,
+      answers: new Map(),
+    }));
     for (const queue of this.#queues.keys()) this.#setQueue(queue);
     this.setStatus(15);
   }
@@ -119,6 +119,7 @@ export class TestDriver {
 
   #setQueue(queue: number): void {
     const start = QUEUES_START + queue * QUEUE_STRIDE;
+    this.memory.write(start, new Uint8Array(QUEUE_STRIDE));
     this.write(0x30, queue);
     this.write(0x38, Math.min(QUEUE_SIZE, this.read(0x34)));
     this.write(0x80, start);

@@ -5,16 +5,7 @@ import type { EventLoop } from "../../kvm/event-loop.ts";
 import { type MachineState, MachineStateError, Section } from "../../kvm/machine-state.ts";
 import { GuestAddressError, type GuestMemory } from "../../memory/guest-memory.ts";
 import { RingError } from "./chain.ts";
-import {
-  VIRTIO_CONFIG_S_DRIVER_OK,
-  VIRTIO_CONFIG_S_FEATURES_OK,
-  VIRTIO_CONFIG_S_NEEDS_RESET,
-  VIRTIO_F_VERSION_1,
-  VIRTIO_MMIO_INT_CONFIG,
-  VIRTIO_MMIO_INT_VRING,
-  VIRTIO_RING_F_EVENT_IDX,
-  VIRTIO_RING_F_INDIRECT_DESC,
-} from "./constants.ts";
+import * as virtio from "./constants.ts";
 import type { DeviceHost, VirtioDevice, Watch } from "./device.ts";
 import { type QueueConfig, Virtqueue } from "./queue.ts";
 import {
@@ -46,7 +37,7 @@ export interface TransportOptions {
 export class VirtioTransport implements DeviceHost {
   readonly memory: GuestMemory;
   readonly block = new RegisterBlock();
-  readonly #device: VirtioDevice;
+  #device: VirtioDevice;
   readonly #options: TransportOptions;
   #active = false;
 
@@ -60,6 +51,18 @@ export class VirtioTransport implements DeviceHost {
     this.#describe();
     device.attach(this);
     options.loop.watch(options.kick.fd, () => this.#kicked()).events = 1;
+  }
+
+  get device(): VirtioDevice {
+    return this.#device;
+  }
+
+  /** Puts another device in its place; whatever a driver does with the old one is not heard any more. */
+  become(device: VirtioDevice): void {
+    this.#reset();
+    this.#device = device;
+    this.#describe();
+    device.attach(this);
   }
 
   watch(fd: number, handler: (events: number) => void): Watch {
@@ -101,7 +104,7 @@ export class VirtioTransport implements DeviceHost {
       block.store(block.queueWord(queue, QueueWord.sizeMax), size);
     }
     this.#device.restore?.(state.get(Section.device, index));
-    if ((block.load(Word.status) & VIRTIO_CONFIG_S_DRIVER_OK) === 0) return;
+    if ((block.load(Word.status) & virtio.VIRTIO_CONFIG_S_DRIVER_OK) === 0) return;
     this.#guarded(() => this.#activate(true));
     if (block.load(Word.interruptStatus) !== 0) this.#options.interrupt.signal();
   }
@@ -110,10 +113,11 @@ export class VirtioTransport implements DeviceHost {
   #describe(): void {
     const { block } = this;
     const device = this.#device;
-    const ringFeatures = (1 << VIRTIO_RING_F_INDIRECT_DESC) | (1 << VIRTIO_RING_F_EVENT_IDX);
+    const ringFeatures =
+      (1 << virtio.VIRTIO_RING_F_INDIRECT_DESC) | (1 << virtio.VIRTIO_RING_F_EVENT_IDX);
     block.store(Word.deviceId, device.deviceId);
     block.store(Word.deviceFeatures, device.features | ringFeatures);
-    block.store(Word.deviceFeatures + 1, 1 << (VIRTIO_F_VERSION_1 - 32));
+    block.store(Word.deviceFeatures + 1, 1 << (virtio.VIRTIO_F_VERSION_1 - 32));
     block.store(Word.queueCount, device.queueSizes.length);
     block.store(Word.configLength, device.config.length);
     block.store(Word.writableStart, device.writableConfig?.start ?? 0);
@@ -162,11 +166,11 @@ export class VirtioTransport implements DeviceHost {
   #activate(resumed = false): void {
     const { block } = this;
     if (this.#active) return;
-    if ((block.load(Word.status) & VIRTIO_CONFIG_S_FEATURES_OK) === 0) {
+    if ((block.load(Word.status) & virtio.VIRTIO_CONFIG_S_FEATURES_OK) === 0) {
       throw new RingError("DRIVER_OK without FEATURES_OK");
     }
     const features = block.load(Word.driverFeatures);
-    const eventIndex = (features & (1 << VIRTIO_RING_F_EVENT_IDX)) !== 0;
+    const eventIndex = (features & (1 << virtio.VIRTIO_RING_F_EVENT_IDX)) !== 0;
     const queues = this.#device.queueSizes.map((sizeMax, queue) =>
       this.#createQueue(queue, sizeMax, { eventIndex, resumed }),
     );
@@ -194,7 +198,7 @@ export class VirtioTransport implements DeviceHost {
         used: address(QueueWord.used),
         ...mode,
       },
-      () => this.#raise(VIRTIO_MMIO_INT_VRING),
+      () => this.#raise(virtio.VIRTIO_MMIO_INT_VRING),
     );
   }
 
@@ -207,8 +211,8 @@ export class VirtioTransport implements DeviceHost {
       this.#active = false;
       this.#device.reset();
       this.#options.onBroken(`${this.#device.name}: ${error.message}`);
-      Atomics.or(this.block.words, Word.status, VIRTIO_CONFIG_S_NEEDS_RESET);
-      this.#raise(VIRTIO_MMIO_INT_CONFIG);
+      Atomics.or(this.block.words, Word.status, virtio.VIRTIO_CONFIG_S_NEEDS_RESET);
+      this.#raise(virtio.VIRTIO_MMIO_INT_CONFIG);
     }
   }
 

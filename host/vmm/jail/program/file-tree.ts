@@ -27,8 +27,8 @@ import {
   OPEN_TREE_CLONE,
 } from "#linux/mount";
 import { CLONE_NEWIPC, CLONE_NEWNS, CLONE_NEWUSER } from "#linux/sched";
+import { attempt, bytesOf, CallFailure, call } from "../../../sys/quickjs/calls.ts";
 import type { JailAccess, JailEntry } from "../settings.ts";
-import { attempt, bytesOf, CallFailure, call } from "./calls.ts";
 
 /** Where the new root stands until it is the root: a folder that every host has. */
 const STAGE = "/tmp";

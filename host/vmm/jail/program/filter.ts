@@ -9,7 +9,7 @@ import {
   SECCOMP_RET_KILL_PROCESS,
   SECCOMP_SET_MODE_FILTER,
 } from "#linux/seccomp";
-import { addressOf, call } from "./calls.ts";
+import { addressOf, call } from "../../../sys/quickjs/calls.ts";
 
 /** Numbers on x86-64 (arch/x86/entry/syscalls/syscall_64.tbl, Linux 6.1) of calls that fail with EPERM. */
 const REFUSED: readonly number[] = [

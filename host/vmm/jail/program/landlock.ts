@@ -2,8 +2,8 @@
 
 import { ERRNO } from "#linux/errno";
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } from "#linux/fcntl";
+import { attempt, CallFailure, call } from "../../../sys/quickjs/calls.ts";
 import type { JailAccess, JailEntry } from "../settings.ts";
-import { attempt, CallFailure, call } from "./calls.ts";
 
 const LANDLOCK_CREATE_RULESET_VERSION = 1;
 const LANDLOCK_RULE_PATH_BENEATH = 1;

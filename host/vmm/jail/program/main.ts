@@ -7,8 +7,8 @@
 
 import { PR_SET_PDEATHSIG } from "#linux/prctl";
 import { SIGNALS } from "#linux/signal";
+import { attempt, bytesOf, call, programArguments } from "../../../sys/quickjs/calls.ts";
 import type { JailSettings } from "../settings.ts";
-import { attempt, bytesOf, call, programArguments } from "./calls.ts";
 import { enterOwnTree } from "./file-tree.ts";
 import { refuseCalls } from "./filter.ts";
 import { restrictFiles } from "./landlock.ts";

@@ -8,7 +8,7 @@ import {
   PR_CAPBSET_DROP,
   PR_SET_NO_NEW_PRIVS,
 } from "#linux/prctl";
-import { attempt, CallFailure, call } from "./calls.ts";
+import { attempt, CallFailure, call } from "../../../sys/quickjs/calls.ts";
 
 /** Root's programs get at exec what the bounding set has, so that is emptied; a user without rights gets nothing. */
 export function dropCapabilities(): void {

@@ -19,13 +19,14 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 
 import { vmmMain } from "../../vmm-main.ts";
+import { PLAIN_LOADER, stripTypes } from "./plain-sources.ts";
 
 const project = resolve(import.meta.dirname, "../../../..");
 const cache = join(project, "build/nested-host");
 
 /** Debian's meta package; what it depends on is the kernel */
 const KERNEL_PACKAGE = "linux-image-cloud-amd64";
-/** For KVM, taps, bridges and nftables; each after those that it needs. */
+/** For KVM, taps, bridges, pairs of devices and nftables; each after those that it needs. */
 const MODULES = [
   ...["virt/lib/irqbypass", "arch/x86/kvm/kvm", "arch/x86/kvm/kvm-amd", "drivers/net/tun"],
   ...["lib/libcrc32c", "net/llc/llc", "net/802/stp", "net/bridge/bridge"],
@@ -34,15 +35,15 @@ const MODULES = [
   ...["nft_chain_nat", "nft_nat", "nft_masq", "nft_fib"].map(inNetfilter),
   ...["net/ipv4/netfilter/nft_fib_ipv4", "net/ipv6/netfilter/nft_fib_ipv6"],
   ...[inNetfilter("nft_fib_inet"), "net/bridge/netfilter/nft_meta_bridge"],
+  ...["drivers/net/veth", inNetfilter("nf_dup_netdev"), inNetfilter("nft_fwd_netdev")],
 ];
 /** Changes with what the base is made of. */
 const BASE_NAME = `base-${process.version}-${MODULES.length}.cpio`;
 /** parts of the project that its code needs at run time */
+const SOURCES = ["bin", "host", "guest-agent"];
 const PROJECT_PARTS = [
   "package.json",
-  "bin",
-  "host",
-  "guest-agent",
+  ...SOURCES,
   "node_modules/@koromix",
   "build/vmm", // after its sources, so that it is newer
 ];
@@ -86,6 +87,17 @@ const SILENCE = 300_000;
 /** Whether the nested host's own kernel has locked up, which QEMU's emulation of SVM brings about now and then. */
 export function hasLockedUp({ exitCode, output, fellSilent }: NestedResult): boolean {
   return exitCode === undefined && (fellSilent || output.includes("BUG: soft lockup"));
+}
+
+/** What a shell makes of a program that SIGILL, SIGTRAP, SIGABRT or SIGSEGV has ended. */
+const CRASHES: readonly (number | undefined)[] = [132, 133, 134, 139];
+
+/**
+ * Whether a program of tests crashed before the first of them came to a result: Node then, on what QEMU emulates, see
+ * `plain-sources.ts`. What crashes later may be of ours.
+ */
+export function hasCrashedEarly({ exitCode, output }: NestedResult): boolean {
+  return CRASHES.includes(exitCode) && !/^ *(not )?ok \d/m.test(output);
 }
 
 export interface NestedResult {
@@ -205,15 +217,18 @@ function buildProject(folder: string, { command, files = {}, programs = [] }: Ne
   const packages = withDependencies(PACKAGES).map((name) => `node_modules/${name}`);
   for (const part of [...packages, ...PROJECT_PARTS]) {
     cpSync(join(project, part), join(inside, part), { recursive: true, dereference: true });
+    if (SOURCES.includes(part)) stripTypes(join(inside, part));
   }
   for (const [path, source] of Object.entries(files)) {
     mkdirSync(join(inside, dirname(path)), { recursive: true });
     cpSync(source, join(inside, path), { recursive: true });
+    stripTypes(join(inside, path));
   }
   for (const program of programs) {
     copyFile(program, root);
     copyLibraries(program, root);
   }
+  writeFileSync(join(root, "plain.mjs"), PLAIN_LOADER);
   writeFileSync(join(root, "command"), command);
   writeFileSync(join(root, "init"), INIT, { mode: 0o755 });
   const image = join(folder, "project.cpio");
@@ -232,7 +247,7 @@ if [ ! -d /proc/self ]; then
   exec /bin/busybox chroot . /init
 fi
 /bin/busybox --install -s /bin
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp DVM_NODE=/bin/node
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp DVM_NODE=/bin/node NODE_OPTIONS=--import=/plain.mjs
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
 mount -t tmpfs tmp /tmp

@@ -1,7 +1,6 @@
 /**
  * Containers on the `kvm` backend, from the flags of `dvm run` to the guest's last word: a program of tests that runs
- * where KVM is real, in the nested host (nested-host.vm.test.ts). The daemon is in this process, for each start of
- * Node costs a second there.
+ * where KVM is real, in the nested host (nested-host.vm.test.ts).
  */
 
 import assert from "node:assert/strict";
@@ -11,107 +10,24 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:http";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
-import { after, before, describe, it } from "node:test";
+import { before, describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import { parseFlags } from "../../../cli/parse/flag-set.ts";
-import { runConfig } from "../../../cli/run-config.ts";
-import { allRunFlags } from "../../../cli/run-flags.ts";
 import { type Artifacts, artifactPaths } from "../../../engine/artifacts.ts";
 import { machineConfig } from "../../../engine/boot-machine.ts";
-import type { ContainerExit } from "../../../engine/container-exit.ts";
-import { Daemon, type DaemonOptions } from "../../../engine/daemon/daemon.ts";
 import { machineShape } from "../../../engine/machine-shape.ts";
-import { enginePaths } from "../../../engine/paths.ts";
 import { realParts } from "../../../engine/real-parts.ts";
 import { runAttached } from "../../../engine/test-run.ts";
 import type { MachineConfig } from "../../hypervisor.ts";
+import { configOf, daemonWith, folder, leftovers, paths, run, start, text } from "./test-calls.ts";
 import { vmmProcesses } from "./vmm-processes.ts";
-
-const folder = mkdtempSync(join(tmpdir(), "dvm-nested-"));
-const paths = enginePaths(process.env, join(folder, "data"));
-const daemon = await daemonWith({});
-after(async () => {
-  await daemon[Symbol.asyncDispose]();
-  rmSync(folder, { recursive: true });
-});
-
-function daemonWith(
-  artifacts: Partial<Artifacts>,
-  deadlines?: DaemonOptions["deadlines"],
-): Promise<Daemon> {
-  const findArtifacts = () => ({ ...artifactPaths(), ...artifacts });
-  const { makeTemplate: _, ...parts } = realParts; // machines of its own would be in the way of those that are counted
-  return Daemon.open({
-    paths,
-    parts: { ...parts, findArtifacts },
-    ...(deadlines && { deadlines }),
-  });
-}
-
-interface Result {
-  readonly exit: ContainerExit;
-  readonly out: Buffer;
-  readonly err: string;
-}
-
-interface Call {
-  /** resolves when the container is no more */
-  readonly result: Promise<Result>;
-  /** resolves when it has written something */
-  readonly spoke: Promise<unknown>;
-}
-
-/** `dvm run`, with its words, up to the start of the process. */
-async function start(
-  words: string,
-  script: string,
-  input: Uint8Array = Buffer.of(),
-): Promise<Call> {
-  const all = ["--rm", "--vmm", "kvm", ...words.split(" "), "busybox", "sh", "-c", script];
-  if (!words.includes("--network")) all.unshift("--network", "none");
-  const [out, err] = [new PassThrough(), new PassThrough()];
-  const spoke = once(out, "readable");
-  const [written, errors] = [gather(out), gather(err)];
-  const streams = { stdin: Readable.from([input]), stdout: out, stderr: err };
-  const config = { ...configOf(all), stdinOnce: true, terminalSize: { rows: 17, columns: 91 } };
-  const { ended } = await runAttached(daemon, config, streams);
-  const result = ended.then(async (exit) => {
-    out.end();
-    err.end();
-    return { exit, out: await written, err: (await errors).toString() };
-  });
-  return { result, spoke };
-}
-
-function configOf(words: readonly string[]) {
-  const { values, args } = parseFlags(allRunFlags, [...words], { interspersed: false });
-  const [image = "", ...command] = args;
-  return runConfig({ values, image, command, environment: {} });
-}
-
-async function gather(stream: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}
-
-async function run(words: string, script: string, input?: Uint8Array): Promise<Result> {
-  return (await start(words, script, input)).result;
-}
-
-const text = ({ exit, out, err }: Result) => ({ code: exit.exitCode, out: out.toString(), err });
 
 describe("a container on the kvm backend", () => {
   for (const cpus of [1, 2]) {
@@ -368,19 +284,6 @@ async function readAll(port: number): Promise<number> {
 
 function hash(bytes: Uint8Array, algorithm = "sha256"): string {
   return createHash(algorithm).update(bytes).digest("hex");
-}
-
-/** What containers have left: folders, names, VMM processes. */
-function leftovers(): string[] {
-  const folders = [
-    paths.runRoot,
-    join(paths.dataRoot, "containers"),
-    join(paths.dataRoot, "names"),
-  ];
-  return [
-    ...folders.flatMap((path) => (existsSync(path) ? readdirSync(path) : [])),
-    ...vmmProcesses().map((pid) => `process ${pid}`),
-  ];
 }
 
 /** The files that a process has mapped. */

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join, resolve } from "node:path";
 import type { TestContext } from "node:test";
-import { hasLockedUp, type NestedRun, runInNestedHost } from "./nested-host.ts";
+import { hasCrashedEarly, hasLockedUp, type NestedRun, runInNestedHost } from "./nested-host.ts";
 
 const build = resolve(import.meta.dirname, "../../../../build");
 /** What containers run with there. */
@@ -19,8 +19,11 @@ export async function testInNestedHost(
   const parts = PARTS.map((part) => [join("build", part), join(build, part)]);
   const run = { ...rest, files: { ...Object.fromEntries(parts), ...files }, programs: PROGRAMS };
   let result = await runInNestedHost(run);
-  if (hasLockedUp(result)) {
-    t.diagnostic("the nested host's own kernel locked up: the suite runs once more");
+  const failure = hasLockedUp(result)
+    ? "the nested host's own kernel locked up"
+    : hasCrashedEarly(result) && "Node crashed in the nested host before the first test";
+  if (failure) {
+    t.diagnostic(`${failure}: the suite runs once more`);
     result = await runInNestedHost(run);
   }
   const { exitCode, output } = result;

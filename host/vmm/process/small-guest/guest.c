@@ -148,7 +148,7 @@ static u32 request(u32 device, u32 index, const volatile void *at, u32 length, u
 
 /* The console and the agent's port, which is port 1. */
 
-enum { CONSOLE, RNG, BALLOON, IMAGE, UPPER };
+enum { CONSOLE, RNG, BALLOON, IMAGE, UPPER, SLOT };
 static struct { u32 id; u16 event, value; u8 name[24]; } control_in;
 static struct { u32 id; u16 event, value; } control_out;
 
@@ -251,6 +251,9 @@ static void obey(char letter)
 	case 'R': /* a write to the image, and a read past its end */
 		number(disk(IMAGE, 1, 0, 512));
 		number(disk(IMAGE, 0, registers(IMAGE)[0x100 / 4], 512));
+		break;
+	case 'D': /* the first 64 KiB of a disk that came later, 0 while there is none */
+		number(start(SLOT, 1, 0) == 2 && disk(SLOT, 0, 0, sizeof data) == 0 ? sum(sizeof data) : 0);
 		break;
 	case 'w': /* a pattern to the upper disk, flushed, cleared in memory, and read again */
 		for (u32 i = 0; i < sizeof data; i++)

@@ -114,7 +114,7 @@ export class Conversation implements AsyncDisposable {
   constructor(machine: VmmProcess) {
     this.machine = machine;
     machine.agent.on("data", (chunk: Buffer) => {
-      this.#chunks.push(chunk);
+      this.#chunks.push(Buffer.from(chunk)); // the machine's own, valid during the call
       this.#wake();
     });
     machine.agent.on("close", () => this.#wake());

@@ -4,26 +4,26 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { sendDescriptor } from "./send-descriptor.ts";
+import { sendDescriptors } from "./send-descriptors.ts";
 import { connectUnix } from "./unix-socket.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "dvm-send-"));
 after(() => rmSync(folder, { recursive: true }));
 
-/** Takes a message with a descriptor and prints both. */
+/** Takes a message with two descriptors and prints all three. */
 const RECEIVER = `
 import array, os, socket, sys
 server = socket.socket(socket.AF_UNIX)
 server.bind(sys.argv[1]); server.listen(1)
 print("listens", flush=True)
 peer, _ = server.accept()
-data, ancillary, _, _ = peer.recvmsg(100, socket.CMSG_LEN(4))
-fd = array.array("i", ancillary[0][2])[0]
-print(data.decode(), os.read(fd, 100).decode(), end="")
+data, ancillary, _, _ = peer.recvmsg(100, socket.CMSG_LEN(8))
+fds = array.array("i", ancillary[0][2])
+print(data.decode(), *[os.read(fd, 100).decode() for fd in fds], end="")
 `;
 
-describe("sendDescriptor", () => {
-  it("gives another process the open file together with the bytes", async (context) => {
+describe("sendDescriptors", () => {
+  it("gives another process the open files together with the bytes", async (context) => {
     const hasPython = await new Promise<boolean>((resolve) =>
       execFile("python3", ["--version"], (error) => resolve(error === null)),
     );
@@ -37,16 +37,18 @@ describe("sendDescriptor", () => {
       said += text;
     });
     await new Promise((resolve) => receiver.stdout.once("data", resolve));
-    writeFileSync(join(folder, "file"), "content");
-    const file = openSync(join(folder, "file"), "r");
+    const files = ["one", "two"].map((content) => {
+      writeFileSync(join(folder, content), content);
+      return openSync(join(folder, content), "r");
+    });
     using socket = connectUnix(path);
-    sendDescriptor(socket.number, Buffer.from("bytes"), file);
-    closeSync(file);
+    sendDescriptors(socket.number, Buffer.from("bytes"), files);
+    for (const file of files) closeSync(file);
     await new Promise((resolve) => receiver.once("close", resolve));
-    assert.equal(said, "listens\nbytes content");
+    assert.equal(said, "listens\nbytes one two");
   });
 
   it("tells of a socket that is none", () => {
-    assert.throws(() => sendDescriptor(0x7fff, Buffer.from("x"), 0), { code: "EBADF" });
+    assert.throws(() => sendDescriptors(0x7fff, Buffer.from("x"), [0]), { code: "EBADF" });
   });
 });

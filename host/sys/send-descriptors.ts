@@ -1,4 +1,4 @@
-/** SCM_RIGHTS (unix(7)): an open file handed to the process at the other end of a socket of the unix domain. */
+/** SCM_RIGHTS (unix(7)): open files handed to the process at the other end of a socket of the unix domain. */
 
 import { Buffer } from "node:buffer";
 import koffi from "koffi";
@@ -21,27 +21,34 @@ const MSGHDR_SIZE = 56;
 const CMSGHDR_SIZE = 16;
 
 /**
- * Sends bytes, and with them a descriptor, which stays the caller's.
+ * Sends bytes, and with them descriptors, which stay the caller's: at least one, at most 253 (SCM_MAX_FD).
  *
  * @throws {SystemError} `EAGAIN` when the socket has no room
  * @throws RangeError when only part of the bytes went: the stream is of no use then
  */
-export function sendDescriptor(socket: number, bytes: Uint8Array, descriptor: number): void {
+export function sendDescriptors(
+  socket: number,
+  bytes: Uint8Array,
+  descriptors: readonly number[],
+): void {
   const data = Buffer.from(bytes);
   const iov = Buffer.alloc(16);
   iov.writeBigUInt64LE(koffi.address(data), 0);
   iov.writeBigUInt64LE(BigInt(data.length), 8);
-  const control = Buffer.alloc(CMSGHDR_SIZE + 8);
-  control.writeBigUInt64LE(BigInt(CMSGHDR_SIZE + 4), 0);
+  const length = CMSGHDR_SIZE + 4 * descriptors.length;
+  const control = Buffer.alloc(8 * Math.ceil(length / 8));
+  control.writeBigUInt64LE(BigInt(length), 0);
   control.writeInt32LE(SOL_SOCKET, 8);
   control.writeInt32LE(SCM_RIGHTS, 12);
-  control.writeInt32LE(descriptor, CMSGHDR_SIZE);
+  for (const [index, descriptor] of descriptors.entries()) {
+    control.writeInt32LE(descriptor, CMSGHDR_SIZE + 4 * index);
+  }
   const header = Buffer.alloc(MSGHDR_SIZE);
   header.writeBigUInt64LE(koffi.address(iov), 16);
   header.writeBigUInt64LE(1n, 24);
   header.writeBigUInt64LE(koffi.address(control), 32);
   header.writeBigUInt64LE(BigInt(control.length), 40);
   const sent = sendmsg(socket, header, MSG_NOSIGNAL | MSG_DONTWAIT);
-  checked("sendmsg", `of descriptor ${descriptor}`, sent);
+  checked("sendmsg", `of descriptors ${descriptors.join(", ")}`, sent);
   if (sent !== data.length) throw new RangeError(`${sent} of ${data.length} bytes were sent`);
 }
