@@ -30,6 +30,7 @@ export class ClientAttachment {
   readonly #settle: () => void;
   readonly #streams: ClientStreams;
   readonly #undo = new DisposableStack();
+  #isJoined = false;
 
   constructor(streams: ClientStreams) {
     this.#streams = streams;
@@ -41,11 +42,17 @@ export class ClientAttachment {
   /** The process is there. */
   join(process: ProcessStreams): void {
     if (this.#undo.disposed) return;
+    this.#isJoined = true;
     const { stdin, stdout, stderr } = this.#streams;
     if (stdout) this.#undo.defer(process.addReader("stdout", stdout));
     if (stderr) this.#undo.defer(process.addReader("stderr", stderr));
     if (stdin && process.stdin) this.#pump(stdin, process.stdin, process.closesInput);
     void process.outputEnded.then(() => this.#finish());
+  }
+
+  /** Nothing more will come: a client that is joined gets what is left, at its own pace. */
+  over(): void {
+    if (!this.#isJoined) this.detach();
   }
 
   readonly detach = (): void => {

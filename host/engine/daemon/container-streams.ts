@@ -50,7 +50,12 @@ export class ContainerStreams {
     for (const attachment of this.#attachments) this.#join(attachment, process);
   }
 
-  /** Nothing more will come. */
+  /** The process is over, and none will follow. */
+  over(): void {
+    for (const attachment of [...this.#attachments]) attachment.over();
+  }
+
+  /** Lets go of all clients at once. */
   detachAll(): void {
     for (const attachment of [...this.#attachments]) attachment.detach();
   }

@@ -444,7 +444,7 @@ export class ManagedContainer implements PodMember {
     for (const volume of gone) this.#parts.onVolumeGone(volume);
     await parts.releaseImage(this.id, paths.dataRoot);
     this.#kept.remove();
-    this.streams.detachAll();
+    this.streams.over();
     const { error: _, ...exit } = this.#kept.lastExit;
     this.#waiters.settle("removed", exit);
     this.#parts.onRemoved(this.id);
