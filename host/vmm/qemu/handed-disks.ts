@@ -4,8 +4,15 @@
  */
 
 import { randomInt } from "node:crypto";
-import { constants } from "node:fs";
-import { type FileHandle, mkdtemp, open, rm, truncate, writeFile } from "node:fs/promises";
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VmmError } from "../errors.ts";
@@ -44,6 +51,8 @@ export function placed(disk: DiskConfig, index: number): PlacedDisk {
 /**
  * Has QEMU open what stands behind the disks, with groups for their limits.
  *
+ * All files are local and small, or only opened: a turn of the thread pool for each would take longer than they do.
+ *
  * @param use opens the nodes, whose files can be opened until it is done
  */
 export async function withHandedOver(
@@ -53,19 +62,21 @@ export async function withHandedOver(
 ): Promise<void> {
   const sets: number[] = [];
   const handed: Promise<unknown>[] = [];
-  await using files = new AsyncDisposableStack();
-  const handOver = async (path: string, flags: number) => {
-    const file = files.use(await openFile(path, flags));
+  using files = new DisposableStack();
+  const handOver = (path: string, flags: number) => {
+    const file = openFile(path, flags);
+    files.defer(() => closeSync(file));
     const set = randomInt(MAX_SET);
     sets.push(set);
-    const answer = executeWith(file.fd, "add-fd", { "fdset-id": set });
+    const answer = executeWith(file, "add-fd", { "fdset-id": set });
     answer.catch(() => {});
     handed.push(answer);
     return `/dev/fdset/${set}`;
   };
-  await using folder = await temporaryFolder();
+  const folder = mkdtempSync(join(tmpdir(), "dvm-"));
+  files.defer(() => rmSync(folder, { recursive: true }));
   try {
-    const nodes = await allOf(disks.map((each) => nodeOf(each, folder.path, handOver)));
+    const nodes = disks.map((each) => nodeOf(each, folder, handOver));
     const groups = throttleGroups(disks.map(({ disk }) => disk));
     await all(groups.map((group) => addOnce(execute, group)));
     await all([...handed, use(nodes)]);
@@ -78,48 +89,36 @@ export async function withHandedOver(
 }
 
 /** Gives QEMU an open file. @returns the path under which commands that are sent from now on open that */
-type HandOver = (path: string, flags: number) => Promise<string>;
+type HandOver = (path: string, flags: number) => string;
 
 /** The node of a disk with its files named as QEMU has them: sets of descriptors. */
-async function nodeOf(
-  { disk, index }: PlacedDisk,
-  folder: string,
-  handOver: HandOver,
-): Promise<Node> {
+function nodeOf({ disk, index }: PlacedDisk, folder: string, handOver: HandOver): Node {
   const { source } = disk;
   const { O_RDONLY, O_RDWR } = constants;
   if (source.kind === "file") {
-    const path = await handOver(source.path, disk.readOnly ? O_RDONLY : O_RDWR);
-    const backing = source.backing && (await handOver(source.backing, O_RDONLY));
+    const path = handOver(source.path, disk.readOnly ? O_RDONLY : O_RDWR);
+    const backing = source.backing && handOver(source.backing, O_RDONLY);
     return blockNode({ ...disk, source: { ...source, path, ...(backing && { backing }) } }, "");
   }
-  const files = filesOf([disk]);
-  const handLayers = files.map((path) => handOver(path, O_RDONLY));
-  const zeros = join(folder, `zeros-${index}`);
-  const handZeros = async () => {
-    await writeFile(zeros, "");
-    await truncate(zeros, longestZeroExtent(source.extents));
-    return handOver(zeros, O_RDONLY);
-  };
-  const [zeroFile = "", ...paths] = await allOf([handZeros(), ...handLayers]);
-  const names = new Map(files.map((path, index) => [path, paths[index]]));
+  const names = new Map(filesOf([disk]).map((path) => [path, handOver(path, O_RDONLY)]));
   const extents = source.extents.map((extent) =>
     extent.kind === "file" ? { ...extent, path: names.get(extent.path) ?? extent.path } : extent,
   );
+  const zeros = join(folder, `zeros-${index}`);
+  writeFileSync(zeros, "");
+  truncateSync(zeros, longestZeroExtent(extents));
+  const zeroFile = handOver(zeros, O_RDONLY);
   const descriptor = join(folder, `disk-${index}`);
-  await writeFile(descriptor, vmdkDescriptor({ extents, zeroFile }));
-  return blockNode(disk, await handOver(descriptor, O_RDONLY));
+  writeFileSync(descriptor, vmdkDescriptor({ extents, zeroFile }));
+  return blockNode(disk, handOver(descriptor, O_RDONLY));
 }
 
-function openFile(path: string, flags: number): Promise<FileHandle> {
-  return open(path, flags).catch((cause) => {
+function openFile(path: string, flags: number): number {
+  try {
+    return openSync(path, flags);
+  } catch (cause) {
     throw new VmmError("VMM_DISK_NOT_FOUND", `disk file ${path} cannot be opened`, { cause });
-  });
-}
-
-async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp(join(tmpdir(), "dvm-"));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
+  }
 }
 
 /** A group of limits may be there for other disks already. */
@@ -133,14 +132,6 @@ async function addOnce(execute: Execute, group: Node): Promise<void> {
 
 /** Waits for all of them; the first failure is the one to tell of. */
 export async function all(commands: readonly Promise<unknown>[]): Promise<void> {
-  await allOf(commands);
-}
-
-/** As `Promise.all`, but nothing is under way any more when it settles. */
-async function allOf<T>(work: readonly Promise<T>[]): Promise<T[]> {
-  const results = await Promise.allSettled(work);
-  return results.map((result) => {
-    if (result.status === "rejected") throw result.reason;
-    return result.value;
-  });
+  const results = await Promise.allSettled(commands);
+  for (const result of results) if (result.status === "rejected") throw result.reason;
 }
