@@ -44,18 +44,25 @@ describe("a container of the storage driver block on the kvm backend", () => {
     const config = configOf([...words, "busybox", "sh", "-c", script]);
     const never = new AbortController().signal;
     const container = await daemon.create(config, OWN_USER, never);
-    for (const said of ["first", "again"]) {
-      const out = new PassThrough();
-      const written = textOf(out);
-      const { done } = container.streams.attach({ stdout: out }, { logs: false, stream: true });
-      const ended = container.wait({ condition: "next-exit", signal: never, onWaiting: () => {} });
-      await container.start();
-      assert.equal((await ended).exitCode, 0);
-      await done;
-      out.end();
-      assert.equal(await written, `${said}\n`);
+    try {
+      for (const said of ["first", "again"]) {
+        const out = new PassThrough();
+        const written = textOf(out);
+        const { done } = container.streams.attach({ stdout: out }, { logs: false, stream: true });
+        const ended = container.wait({
+          condition: "next-exit",
+          signal: never,
+          onWaiting: () => {},
+        });
+        await container.start();
+        assert.equal((await ended).exitCode, 0);
+        await done;
+        out.end();
+        assert.equal(await written, `${said}\n`);
+      }
+    } finally {
+      await container.remove({ force: true, volumes: true }); // the next test looks for what is left
     }
-    await container.remove({ force: true, volumes: true });
   });
 });
 
