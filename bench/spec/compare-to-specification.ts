@@ -77,12 +77,16 @@ function ratio(
   return pairwise(arms, { matches, over }, (value, base) => value / base);
 }
 
-/** How much more it is than beneath, round by round. */
+/** How much more it is than beneath, round by round; of results that keep no rounds, that of the medians. */
 function difference(
   { arms }: Found,
   matches: (name: string) => boolean,
   over: string,
 ): { readonly value: number; readonly n: number } | undefined {
+  const above = arms.find(({ arm }) => matches(arm));
+  const below = arms.find(({ arm }) => arm.includes(over));
+  if (above?.values.length === 0 && below?.values.length === 0)
+    return { value: above.summary.median - below.summary.median, n: above.summary.n };
   return pairwise(arms, { matches, over }, (value, base) => value - base);
 }
 

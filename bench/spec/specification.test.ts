@@ -75,6 +75,20 @@ describe("specificationTable", () => {
     );
   });
 
+  it("takes the difference of the medians where a result keeps no rounds", () => {
+    const scenarios = sampleResult.scenarios.map((scenario) => ({
+      ...scenario,
+      metrics: scenario.metrics.map((metric) => ({
+        ...metric,
+        arms: metric.arms.map((arm) => ({ ...arm, values: [] })),
+      })),
+    }));
+    assert.match(
+      specificationTable(promise("at most 330 ms", "unshare"), [{ ...sampleResult, scenarios }]),
+      /^kept.*\n.*327 ms/,
+    );
+  });
+
   it("takes the newest result that has the figure", () => {
     const empty = { ...sampleResult, scenarios: [] };
     assert.match(specificationTable(promise("at most 500 ms"), [empty, sampleResult]), /^kept/);
