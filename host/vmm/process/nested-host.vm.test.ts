@@ -14,7 +14,7 @@ const PROGRAMS = "test-containers.ts test-shared-machines.ts";
  */
 const TIMEOUT = 900_000;
 
-test("in a host whose KVM runs Linux", { timeout: 2 * TIMEOUT + 60_000 }, async (t) => {
+test("in a host whose KVM runs Linux", { timeout: 3 * TIMEOUT + 60_000 }, async (t) => {
   using guests = new SmallGuests();
   const command = [
     "export DVM_SMALL_GUEST=$PWD/small-guest",

@@ -45,6 +45,8 @@ describe("a nested host runs once more", () => {
   it("when one guest met a triple fault before its first word, and nothing else failed", () => {
     const lost = failed(FAULT, "makeReady");
     assert.ok(hasLostOneGuest({ ...ended, exitCode: 1, output: RESULTS + lost }));
+    const clone = failed(FAULT, "ContainerRun.startProcess");
+    assert.ok(hasLostOneGuest({ ...ended, exitCode: 1, output: clone }));
     const others = [
       lost + lost,
       lost + failed("'exit code 1'", "run"),

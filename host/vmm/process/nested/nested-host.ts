@@ -100,12 +100,12 @@ export function hasCrashedEarly({ exitCode, output }: NestedResult): boolean {
   return CRASHES.includes(exitCode) && !/^ *(not )?ok \d/m.test(output);
 }
 
-/** How a test tells of a guest that was lost as it booted, before the first word on its console. */
-const LOST_AT_BOOT =
-  /^ *error: "the guest's processor met a triple fault"\r?\n(?: [^\n]*\n)*? +async makeReady \(/m;
+/** How a test tells of a guest that was lost as it booted, or as a clone began, before the first word on its console. */
+const LOST_AT_START =
+  /^ *error: "the guest's processor met a triple fault"\r?\n(?: [^\n]*\n)*? +async (?:makeReady|ContainerRun\.startProcess) \(/m;
 
 /**
- * Whether nothing failed but one test, and that by a guest that met a triple fault as it booted and had said nothing. A
+ * Whether nothing failed but one test, and that by a guest that met a triple fault as it started and had said nothing. A
  * kernel changes its own code as it boots, and code that changes is what QEMU's emulation of two processors gets wrong,
  * see `plain-sources.ts`: of a single guest it is the likely cause. A second one, or another failure beside it, counts.
  */
@@ -113,7 +113,7 @@ export function hasLostOneGuest({ exitCode, output }: NestedResult): boolean {
   const types = [...output.matchAll(/^ *failureType: '(\w+)'/gm)].map(([, type]) => type);
   const failures = types.filter((type) => type !== "subtestsFailed");
   const isTest = failures.length === 1 && failures[0] === "testCodeFailure";
-  return exitCode === 1 && isTest && LOST_AT_BOOT.test(output);
+  return exitCode === 1 && isTest && LOST_AT_START.test(output);
 }
 
 export interface NestedResult {
