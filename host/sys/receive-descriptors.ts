@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import koffi from "koffi";
 import { foreign } from "./libc.ts";
+import { CMSGHDR_SIZE, CONTROL_LENGTH_AT, messageHeader } from "./message-header.ts";
 
 // The kernel reads and writes the header and what it points to during the call; as locals they cannot be collected before.
 const recvmsg = foreign<(fd: number, message: Uint8Array, flags: number) => number>(
@@ -13,10 +14,6 @@ const recvmsg = foreign<(fd: number, message: Uint8Array, flags: number) => numb
 const MSG_CMSG_CLOEXEC = 0x4000_0000;
 /** SCM_MAX_FD of net/scm.h */
 const DESCRIPTORS_LIMIT = 253;
-/** struct msghdr of the C library on x86-64: iov 16, iovlen 24, control 32, controllen 40. */
-const MSGHDR_SIZE = 56;
-/** struct cmsghdr: len 0, level 8, type 12; the data follows. */
-const CMSGHDR_SIZE = 16;
 
 export interface ReceivedMessage {
   /** in `bytes`; a negated errno for none */
@@ -31,19 +28,13 @@ export function receiveDescriptors(
   address: number,
   length: number,
 ): ReceivedMessage {
-  const iov = Buffer.alloc(16);
-  iov.writeBigUInt64LE(BigInt(address), 0);
-  iov.writeBigUInt64LE(BigInt(length), 8);
   const control = Buffer.alloc(CMSGHDR_SIZE + 4 * DESCRIPTORS_LIMIT);
-  const header = Buffer.alloc(MSGHDR_SIZE);
-  header.writeBigUInt64LE(koffi.address(iov), 16);
-  header.writeBigUInt64LE(1n, 24);
-  header.writeBigUInt64LE(koffi.address(control), 32);
-  header.writeBigUInt64LE(BigInt(control.length), 40);
-  const received = recvmsg(socket, header, MSG_CMSG_CLOEXEC);
+  const message = messageHeader(BigInt(address), length, control);
+  const received = recvmsg(socket, message.header, MSG_CMSG_CLOEXEC);
   if (received < 0) return { length: -koffi.errno(), descriptors: [] };
   // without SO_PASSCRED nothing but SCM_RIGHTS comes (unix(7))
-  const size = header.readUInt32LE(40) < CMSGHDR_SIZE ? CMSGHDR_SIZE : control.readUInt32LE(0);
+  const came = message.header.readUInt32LE(CONTROL_LENGTH_AT);
+  const size = came < CMSGHDR_SIZE ? CMSGHDR_SIZE : control.readUInt32LE(0);
   const descriptors = Array.from({ length: (size - CMSGHDR_SIZE) / 4 }, (_, index) =>
     control.readInt32LE(CMSGHDR_SIZE + 4 * index),
   );

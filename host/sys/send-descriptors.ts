@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import koffi from "koffi";
 import { foreign } from "./libc.ts";
+import { CMSGHDR_SIZE, messageHeader } from "./message-header.ts";
 import { checked } from "./system-error.ts";
 
 // The kernel reads the header and what it points to during the call; as locals they cannot be collected before.
@@ -15,10 +16,6 @@ const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_DONTWAIT = 0x40;
-/** struct msghdr of the C library on x86-64: name 0, namelen 8, iov 16, iovlen 24, control 32, controllen 40, flags 48. */
-const MSGHDR_SIZE = 56;
-/** struct cmsghdr: len 0, level 8, type 12; the data follows. */
-const CMSGHDR_SIZE = 16;
 
 /**
  * Sends bytes, and with them descriptors, which stay the caller's: at least one, at most 253 (SCM_MAX_FD).
@@ -32,9 +29,6 @@ export function sendDescriptors(
   descriptors: readonly number[],
 ): void {
   const data = Buffer.from(bytes);
-  const iov = Buffer.alloc(16);
-  iov.writeBigUInt64LE(koffi.address(data), 0);
-  iov.writeBigUInt64LE(BigInt(data.length), 8);
   const length = CMSGHDR_SIZE + 4 * descriptors.length;
   const control = Buffer.alloc(8 * Math.ceil(length / 8));
   control.writeBigUInt64LE(BigInt(length), 0);
@@ -43,12 +37,8 @@ export function sendDescriptors(
   for (const [index, descriptor] of descriptors.entries()) {
     control.writeInt32LE(descriptor, CMSGHDR_SIZE + 4 * index);
   }
-  const header = Buffer.alloc(MSGHDR_SIZE);
-  header.writeBigUInt64LE(koffi.address(iov), 16);
-  header.writeBigUInt64LE(1n, 24);
-  header.writeBigUInt64LE(koffi.address(control), 32);
-  header.writeBigUInt64LE(BigInt(control.length), 40);
-  const sent = sendmsg(socket, header, MSG_NOSIGNAL | MSG_DONTWAIT);
+  const message = messageHeader(koffi.address(data), data.length, control);
+  const sent = sendmsg(socket, message.header, MSG_NOSIGNAL | MSG_DONTWAIT);
   checked("sendmsg", `of descriptors ${descriptors.join(", ")}`, sent);
   if (sent !== data.length) throw new RangeError(`${sent} of ${data.length} bytes were sent`);
 }

@@ -1,6 +1,7 @@
 /** Work of the daemon that its client can call off, and still hear when it is undone. */
 
 import { closeSync, openSync, readSync } from "node:fs";
+import { CALL_OFF_AGAIN } from "./daemon-answer.ts";
 import type { HttpConnection } from "./http-connection.ts";
 
 /**
@@ -24,7 +25,7 @@ export async function withCallOff<T>(
   // it may come before there is anything to call off
   const again = setInterval(() => {
     if (signal?.aborted && !isOver) callOff();
-  }, AGAIN);
+  }, CALL_OFF_AGAIN);
   signal?.addEventListener("abort", callOff, { once: true });
   try {
     return await work(name);
@@ -49,6 +50,3 @@ function randomName(): string {
   }
   return bytes.toString("hex");
 }
-
-/** Between two tries to call off, in `milliseconds`. */
-const AGAIN = 200;

@@ -7,6 +7,9 @@ import { apiError } from "../docker/errors.ts";
 /** Version of the API that the client speaks; a daemon of the same dvm knows it. */
 export const CLIENT_VERSION = "1.47";
 
+/** Between two tries to call work off, in `milliseconds`: the first may come before there is anything. */
+export const CALL_OFF_AGAIN = 200;
+
 /** The error as the daemon threw it; of a daemon that is not ours there is only the message. */
 export function daemonError(status: number, text: string): DvmError {
   const body = parseObject(text);

@@ -3,7 +3,12 @@
 import { ERRNO, errnoName } from "#linux/errno";
 import { SIGNALS } from "#linux/signal";
 import { createAnswer, waitAnswer } from "../../api/client/answers.ts";
-import { lostDaemon, parseJson, readToldLine } from "../../api/client/daemon-answer.ts";
+import {
+  CALL_OFF_AGAIN,
+  lostDaemon,
+  parseJson,
+  readToldLine,
+} from "../../api/client/daemon-answer.ts";
 import { apiError } from "../../api/docker/errors.ts";
 import { readBySchema } from "../../api/docker/schema.ts";
 import type { EngineEvent } from "../../api/engine-api.ts";
@@ -11,7 +16,13 @@ import { DvmError } from "../../errors.ts";
 import { attempt } from "../../sys/quickjs/calls.ts";
 import { exitCodeOf, renderError } from "../render/error.ts";
 import { type ProgressRenderer, progressRenderer } from "../render/progress.ts";
-import { tellEnd } from "../render/run-end.ts";
+import {
+  ENDED_BY_FORCE,
+  OUTPUT_FAILED,
+  OUTPUT_UNREAD,
+  outputFailure,
+  tellEnd,
+} from "../render/run-end.ts";
 import { signalPolicy } from "../terminal/signal-policy.ts";
 import type { Answer } from "./answer.ts";
 import type { Connection, Request } from "./connection.ts";
@@ -27,10 +38,6 @@ import { randomHex, terminalColumns, write } from "./world.ts";
 const [STDOUT, STDERR] = [1, 2];
 const SHUT_WR = 1;
 const COMMAND = { name: "run", runsContainer: true } as const;
-/** Exit code when the output's file takes no more: Docker's for a failure of its own. */
-const OUTPUT_FAILED = 125;
-/** Between two tries to call work off, in `milliseconds`. */
-const AGAIN = 200;
 
 export type RunEnd = { readonly exitCode: number } | { readonly lost: Omit<LostDaemon, "signals"> };
 
@@ -113,11 +120,11 @@ export class QuickRun {
     while (made === undefined && this.#unstarted === undefined) {
       // what is called off says when it is undone; it may not have begun yet
       const isCalledOff = this.#interrupted !== undefined;
-      if (isCalledOff && performance.now() - calledOffAt >= AGAIN) {
+      if (isCalledOff && performance.now() - calledOffAt >= CALL_OFF_AGAIN) {
         this.#requests.aside({ method: "DELETE", path: `/dvm/work/${work}` });
         calledOffAt = performance.now();
       }
-      this.#requests.wait([this.#requests.take(asked)], isCalledOff ? AGAIN : undefined);
+      this.#requests.wait([this.#requests.take(asked)], isCalledOff ? CALL_OFF_AGAIN : undefined);
       made = this.#readSteps(asked.answer);
       if (this.#requests.failure !== undefined) return this.#failed(this.#requests.failure);
     }
@@ -316,10 +323,10 @@ export class QuickRun {
   /** Nobody reads the container's output any more: it ends with its client (`ContainerSession`). */
   #outputLost(errno: number): void {
     if (this.#givenUp !== undefined) return;
-    this.#givenUp = 128 + SIGNALS.SIGPIPE;
+    this.#givenUp = OUTPUT_UNREAD;
     if (errno !== ERRNO.EPIPE) {
       this.#givenUp = OUTPUT_FAILED;
-      write(STDERR, `dvm: cannot write the container's output: ${words(errno)}\n`);
+      write(STDERR, outputFailure(words(errno)));
     }
     this.#kill(SIGNALS.SIGKILL);
   }
@@ -327,7 +334,7 @@ export class QuickRun {
   #giveUp(exitCode: number): void {
     if (this.#givenUp !== undefined) attempt("exit_group", exitCode);
     this.#givenUp = exitCode;
-    write(STDERR, "dvm: forcefully ending the container\n");
+    write(STDERR, ENDED_BY_FORCE);
     this.#kill(SIGNALS.SIGKILL);
   }
 

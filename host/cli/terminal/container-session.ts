@@ -1,12 +1,12 @@
 /** The client's side of a running container: its signals, its terminal, its progress display. */
 
-import { constants } from "node:os";
 import { getSystemErrorMessage } from "node:util";
 import type { RemoteEngine } from "../../api/client/remote-engine.ts";
 import type { EngineEvent } from "../../api/engine-api.ts";
 import { DvmError } from "../../errors.ts";
 import type { CliContext } from "../command.ts";
 import type { ProgressRenderer } from "../render/progress.ts";
+import { ENDED_BY_FORCE, OUTPUT_FAILED, OUTPUT_UNREAD, outputFailure } from "../render/run-end.ts";
 import { enterRawMode } from "./raw-mode.ts";
 import { type SignalWatch, watchSignals } from "./signal-watch.ts";
 
@@ -24,9 +24,6 @@ interface Size {
   readonly rows: number;
   readonly columns: number;
 }
-
-/** Exit code when the output's file takes no more: Docker's for a failure of its own. */
-const OUTPUT_FAILED = 125;
 
 export class ContainerSession implements Disposable {
   /** Set once the engine is open. */
@@ -145,13 +142,12 @@ export class ContainerSession implements Disposable {
    */
   #outputLost(error: NodeJS.ErrnoException): void {
     if (this.givenUp !== undefined) return;
-    this.givenUp = 128 + constants.signals.SIGPIPE;
+    this.givenUp = OUTPUT_UNREAD;
     const { code, errno } = error;
     if (code !== undefined && code !== "EPIPE" && errno !== undefined) {
       this.givenUp = OUTPUT_FAILED;
       this.#leaveRawMode();
-      const why = getSystemErrorMessage(errno);
-      this.#options.context.stderr.write(`dvm: cannot write the container's output: ${why}\n`);
+      this.#options.context.stderr.write(outputFailure(getSystemErrorMessage(errno)));
     }
     this.engine?.destroy(this.container).catch(() => {});
   }
@@ -160,7 +156,7 @@ export class ContainerSession implements Disposable {
     if (this.givenUp !== undefined) this.#end(exitCode);
     this.givenUp = exitCode;
     this.#leaveRawMode();
-    this.#options.context.stderr.write("dvm: forcefully ending the container\n");
+    this.#options.context.stderr.write(ENDED_BY_FORCE);
     this.engine?.destroy(this.container).catch(() => {});
   }
 
